@@ -1,0 +1,136 @@
+"""The environment, read once into frozen settings; a value that cannot be used ends the start in one clear line."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+
+import setting_types as types
+from setting_types import AppEnv, ProxyRule, SameSite, Secret, TokenSource
+
+_AUTH_SECRETS = ("AUTH_SECRET_3", "AUTH_SECRET_2", "AUTH_SECRET_1", "AUTH_SECRET", "NEXTAUTH_SECRET")
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used; the message is one line, names the variable and shows no secret."""
+
+
+def _takes(parse: Callable[[str], Any]) -> dict[str, Callable[[str], Any]]:
+    """Field metadata: how the text of the variable becomes the value."""
+    return {"parse": parse}
+
+
+def _usable_cpus() -> int:
+    """The processors this process may run on; the system's count where that cannot be told (macOS)."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the service can be told: each field is the variable of that name in capitals.
+
+    Durations are in seconds, sizes in bytes. `api_base_url` and `proxy_base_url` have no trailing slash.
+    """
+
+    app_env: AppEnv = field(default="production", metadata=_takes(types.app_env))
+    api_base_url: str | None = field(default=None, metadata=_takes(types.base_url))
+    port: int = field(default=8000, metadata=_takes(types.port))
+    web_concurrency: int = field(default_factory=_usable_cpus, metadata=_takes(types.at_least_one))
+    threads: int = field(default=256, metadata=_takes(types.at_least_one))
+    backend_ca_bundle: str | None = field(default=None, metadata=_takes(types.ca_bundle))
+
+    token_cookie_name: str = field(default="token", metadata=_takes(types.cookie_name))
+    token_cookie_samesite: SameSite = field(default="Strict", metadata=_takes(types.same_site))
+    token_cookie_secure: bool = field(default=True, metadata=_takes(types.yes_or_no))
+    token_cookie_domain: str | None = field(default=None, metadata=_takes(types.domain))
+    token_cookie_max_age: int = field(default=7 * 86_400, metadata=_takes(types.at_least_one))
+    token_cookie_keys: tuple[Secret, ...] = field(default=(), metadata=_takes(types.keys))
+
+    token_source: TokenSource = field(default="cookie", metadata=_takes(types.token_source))
+    auth_secrets: tuple[Secret, ...] = ()  # from NEXTAUTH_SECRET and AUTH_SECRET…, see _auth_secrets
+    nextauth_token_claim: tuple[str, ...] = field(default=("accessToken", "access_token"), metadata=_takes(types.claim))
+    nextauth_cookie_name: str | None = field(default=None, metadata=_takes(types.cookie_name))
+
+    cors_origins: tuple[str, ...] = field(default=(), metadata=_takes(types.origins))
+    csrf_trusted_origins: tuple[str, ...] = field(default=(), metadata=_takes(types.origins))
+    trusted_proxies: int = field(default=0, metadata=_takes(types.hops))
+
+    connect_timeout: float = field(default=3.05, metadata=_takes(types.seconds))
+    read_timeout: float = field(default=20.0, metadata=_takes(types.seconds))
+    request_deadline: float = field(default=25.0, metadata=_takes(types.seconds))
+    max_content_length: int = field(default=2**20, metadata=_takes(types.size))
+
+    proxy_allow: tuple[ProxyRule, ...] = field(default=(), metadata=_takes(types.proxy_rules))
+    proxy_base_url: str | None = field(default=None, metadata=_takes(types.base_url))
+    proxy_max_content_length: int = field(default=100 * 2**20, metadata=_takes(types.size))
+
+    ratelimit_auth: str = field(default="10 per minute", metadata=_takes(types.rate_limit))
+    ratelimit_storage_uri: Secret = field(default=Secret("memory://"), metadata=_takes(types.rate_limit_storage))
+    metrics_token: Secret | None = field(default=None, metadata=_takes(types.bearer_token))
+
+    def __post_init__(self) -> None:
+        """Refuse what one variable alone cannot show; the cookie's rules are those of RFC 6265bis §4.1.3."""
+        name = self.token_cookie_name.lower()
+        wants_secure = name.startswith(("__secure-", "__host-")) or self.token_cookie_samesite == "None"
+        if wants_secure and not self.token_cookie_secure:
+            message = (
+                "TOKEN_COOKIE_SECURE takes on here: browsers drop a prefixed or SameSite=None cookie without Secure"
+            )
+            raise SettingsError(message)
+        if name.startswith("__host-") and self.token_cookie_domain is not None:
+            raise SettingsError("TOKEN_COOKIE_DOMAIN takes nothing here: browsers drop a __Host- cookie with a Domain")
+        if self.token_source == "nextauth" and not self.auth_secrets:
+            raise SettingsError("NEXTAUTH_SECRET is not set; TOKEN_SOURCE=nextauth needs it, or AUTH_SECRET")
+        if self.api_base_url is None and self.app_env != "development":
+            raise SettingsError("API_BASE_URL is not set; it takes the backend's address: https://api.example.com")
+
+
+def load() -> Settings:
+    """The settings of this process. In development a `.env` file in the working directory fills what is not set.
+
+    Raises:
+        SettingsError: A value cannot be used, or one that is needed is missing.
+    """
+    if os.environ.get("APP_ENV") != "development":
+        return from_environ(os.environ)
+    from_file = {name: value for name, value in dotenv_values(Path(".env")).items() if value is not None}
+    return from_environ({**from_file, **os.environ})
+
+
+def from_environ(environ: Mapping[str, str]) -> Settings:
+    """The settings that `environ` describes; a blank value counts as not set.
+
+    Raises:
+        SettingsError: A value cannot be used, or one that is needed is missing.
+    """
+    parsed = {
+        setting.name: _parse(setting.name.upper(), text, setting.metadata["parse"])
+        for setting in fields(Settings)
+        if setting.metadata and (text := environ.get(setting.name.upper(), "").strip())
+    }
+    defaults: dict[str, Any] = {
+        "auth_secrets": _auth_secrets(environ),
+        "csrf_trusted_origins": parsed.get("cors_origins", ()),
+        "proxy_base_url": parsed.get("api_base_url"),
+    }
+    if parsed.get("app_env", "production") != "production":
+        defaults["token_cookie_secure"] = False
+    if parsed.get("app_env") == "development":
+        defaults["proxy_allow"] = (ProxyRule(methods=None, pattern="*"),)
+    return Settings(**{**defaults, **parsed})
+
+
+def _parse(name: str, text: str, parse: Callable[[str], Any]) -> object:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise SettingsError(f"{name} takes {error}") from None
+
+
+def _auth_secrets(environ: Mapping[str, str]) -> tuple[Secret, ...]:
+    """Every next-auth secret that is set, once, the highest number first, as Auth.js orders them."""
+    return tuple(dict.fromkeys(Secret(environ[name]) for name in _AUTH_SECRETS if environ.get(name)))

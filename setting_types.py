@@ -1,0 +1,242 @@
+"""What each kind of setting takes: one function a kind, from the variable's text to its value.
+
+Each raises ValueError with what the variable takes, worded to stand behind "NAME takes"; none repeats the text, which
+may be a secret.
+"""
+
+import base64
+import binascii
+import re
+import ssl
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import SplitResult, urlsplit
+
+import limits
+
+AppEnv = Literal["production", "development", "testing"]
+TokenSource = Literal["cookie", "nextauth"]
+SameSite = Literal["Strict", "Lax", "None"]
+
+_COOKIE_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 6265 §4.1.1: a token of RFC 9110 §5.6.2
+_LABEL = r"[0-9A-Za-z_]([0-9A-Za-z_-]*[0-9A-Za-z_])?"  # container networks name hosts with an underscore
+_HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*\.?")
+_IPV6 = re.compile(r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
+_PATH = re.compile(r"(/([A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*)*")  # RFC 3986 §3.3
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_METHOD = re.compile(r"[A-Z]+")
+_PROXY_PATTERN = re.compile(r"(?:[A-Za-z0-9._~!$&'()+;=:@/*-]|%[0-9A-Fa-f]{2}|\{[A-Za-z_][A-Za-z0-9_]*\})+")
+_SIZE = re.compile(r"(\d{1,15})\s*(|KiB|MiB|GiB)")
+_SIZE_UNITS = {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_YES = frozenset({"1", "true", "on", "yes"})
+_NO = frozenset({"0", "false", "off", "no"})
+_RATELIMIT_STORAGES = ("memory://", "redis://", "rediss://", "redis+sentinel://", "redis+cluster://")
+_BEARER = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750 §2.1
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Secret:
+    """A value that must not be printed: `repr` and `str` give `***`."""
+
+    value: str
+
+    def __repr__(self) -> str:
+        return "***"
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyRule:
+    """One entry of PROXY_ALLOW: `methods` in capitals (None: any), and a path pattern without its leading slash."""
+
+    methods: frozenset[str] | None
+    pattern: str
+
+
+def app_env(text: str) -> AppEnv:
+    """Where the service runs."""
+    match text:
+        case "production" | "development" | "testing":
+            return text
+    raise ValueError("production, development or testing")
+
+
+def token_source(text: str) -> TokenSource:
+    """Where the token is looked for."""
+    match text:
+        case "cookie" | "nextauth":
+            return text
+    raise ValueError("cookie or nextauth")
+
+
+def same_site(text: str) -> SameSite:
+    """A SameSite attribute, in any case (RFC 6265bis §5.6.7)."""
+    match text.capitalize():
+        case "Strict" | "Lax" | "None" as value:
+            return value
+    raise ValueError("Strict, Lax or None")
+
+
+def yes_or_no(text: str) -> bool:
+    """A switch, in any case."""
+    if text.lower() in _YES:
+        return True
+    if text.lower() in _NO:
+        return False
+    raise ValueError("yes or no (1/0, true/false, on/off, yes/no)")
+
+
+def port(text: str) -> int:
+    """A TCP port."""
+    return _whole_number(text, 1, 65_535, "a port, 1 to 65535")
+
+
+def at_least_one(text: str) -> int:
+    """A number of things of which there must be one."""
+    return _whole_number(text, 1, 10**9, "a whole number, 1 or more")
+
+
+def hops(text: str) -> int:
+    """A number of proxies; none is a number too."""
+    return _whole_number(text, 0, 100, "a whole number, 0 to 100")
+
+
+def seconds(text: str) -> float:
+    """A duration; neither NaN nor infinity is one."""
+    wanted = ValueError("seconds, greater than 0 and at most 86400")
+    try:
+        value = float(text)
+    except ValueError:
+        raise wanted from None
+    if not 0 < value <= 86_400:
+        raise wanted
+    return value
+
+
+def size(text: str) -> int:
+    """A number of bytes, with or without a unit of IEC 80000-13."""
+    match = _SIZE.fullmatch(text)
+    if not match or int(match[1]) == 0:
+        raise ValueError("a number of bytes greater than 0, with or without KiB, MiB or GiB behind it")
+    return int(match[1]) * _SIZE_UNITS[match[2]]
+
+
+def base_url(text: str) -> str:
+    """An address that paths are appended to, without a trailing slash."""
+    url = _http_url(text)
+    is_plain = _PATH.fullmatch(url.path) and not {".", ".."} & set(url.path.split("/")) if url else False
+    if not url or not is_plain or "?" in text or "#" in text:
+        raise ValueError("an http:// or https:// URL without user name, query or fragment")
+    return text.rstrip("/")
+
+
+def ca_bundle(text: str) -> str:
+    """The path of a file that OpenSSL reads certificate authorities from."""
+    try:
+        ssl.create_default_context(cafile=text)
+    except OSError:  # ssl.SSLError is one
+        raise ValueError("a readable file of certificate authorities in PEM") from None
+    return text
+
+
+def cookie_name(text: str) -> str:
+    """The name of a cookie."""
+    if not _COOKIE_NAME.fullmatch(text):
+        raise ValueError("a cookie name: letters, digits and !#$%&'*+-.^_`|~")
+    return text
+
+
+def domain(text: str) -> str:
+    """A Domain attribute; a leading dot is allowed and means nothing (RFC 6265 §5.2.3)."""
+    if not _HOST.fullmatch(text.removeprefix(".")):
+        raise ValueError("a domain name, such as example.com")
+    return text
+
+
+def keys(text: str) -> tuple[Secret, ...]:
+    """Encryption keys, the current one first."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(map(_is_key, parts)):
+        raise ValueError("keys of 32 bytes in urlsafe base64, separated by commas")
+    return tuple(map(Secret, parts))
+
+
+def claim(text: str) -> tuple[str, ...]:
+    """The one claim to look for; a dotted path reaches into an object."""
+    if not all(text.split(".")):
+        raise ValueError("the name of a claim, or a dotted path to it, such as user.token")
+    return (text,)
+
+
+def origins(text: str) -> tuple[str, ...]:
+    """Origins as browsers write them (RFC 6454 §6.2), so that to compare strings is to compare origins."""
+    return tuple(_origin(part.strip()) for part in text.split(","))
+
+
+def proxy_rules(text: str) -> tuple[ProxyRule, ...]:
+    """The allow-list of `/api/proxy/*`."""
+    return tuple(_proxy_rule(part.strip()) for part in text.split(","))
+
+
+def rate_limit(text: str) -> str:
+    """One limit or several, in the notation of the `limits` library."""
+    try:
+        limits.parse_many(text)
+    except ValueError:
+        raise ValueError("a limit such as '10 per minute'") from None
+    return text
+
+
+def rate_limit_storage(text: str) -> Secret:
+    """Where attempts are counted; the address of a Redis may hold its password."""
+    if not text.startswith(_RATELIMIT_STORAGES):
+        raise ValueError("memory:// or a redis:// address")
+    return Secret(text)
+
+
+def bearer_token(text: str) -> Secret:
+    """A token that fits into an Authorization field."""
+    if not _BEARER.fullmatch(text):
+        raise ValueError("a token of letters, digits and -._~+/")
+    return Secret(text)
+
+
+def _whole_number(text: str, lowest: int, highest: int, wanted: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,10}", text) or not lowest <= int(text) <= highest:
+        raise ValueError(wanted)
+    return int(text)
+
+
+def _http_url(text: str) -> SplitResult | None:
+    """The parts of an http or https URL that names a host, a usable port at most, and no user."""
+    try:
+        url = urlsplit(text)
+        has_port = url.port != 0
+    except ValueError:
+        return None
+    host = url.hostname or ""
+    is_host = _IPV6.fullmatch(host) if url.netloc.startswith("[") else _HOST.fullmatch(host)
+    return url if url.scheme in _DEFAULT_PORTS and is_host and has_port and "@" not in url.netloc else None
+
+
+def _is_key(text: str) -> bool:
+    try:
+        return len(base64.b64decode(text, altchars=b"-_", validate=True)) == 32
+    except (binascii.Error, ValueError):
+        return False
+
+
+def _origin(text: str) -> str:
+    url = _http_url(text)
+    if not url or text != f"{url.scheme}://{url.netloc}":
+        raise ValueError("origins such as https://app.example.com, separated by commas; no path, no final slash, no *")
+    default = f":{_DEFAULT_PORTS[url.scheme]}"
+    return f"{url.scheme}://{url.netloc.lower().removesuffix(default)}"
+
+
+def _proxy_rule(text: str) -> ProxyRule:
+    methods, _, pattern = text.rpartition(" ")
+    names = methods.split("+") if methods else []
+    if not _PROXY_PATTERN.fullmatch(pattern) or pattern.startswith("/") or not all(map(_METHOD.fullmatch, names)):
+        raise ValueError("entries such as 'GET+PUT Items/{id}' or 'Reports/*', separated by commas; no leading slash")
+    with_head = {*names, "HEAD"} if "GET" in names else set(names)
+    return ProxyRule(methods=frozenset(with_head) or None, pattern=pattern)
