@@ -1,0 +1,97 @@
+"""Where the user's token is found: in the token cookie, plain or encrypted. Nothing here knows of Flask."""
+
+import base64
+import binascii
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from config import Settings
+from proxy.errors import NotSignedIn, SessionExpired
+
+_BEARER = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # b64token, RFC 6750 §2.1: nothing else fits behind `Bearer`
+_END_OF_TIME = 2**53  # seconds; every number below is exact as a float
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A bearer token; `expires_at` is its own `exp` in seconds since 1970, None when it names none."""
+
+    value: str
+    expires_at: float | None
+
+    def __repr__(self) -> str:
+        return "Token(***)"
+
+    def seconds_left(self, now: float) -> float:
+        """How long it may still be used; infinite when it does not say."""
+        return math.inf if self.expires_at is None else self.expires_at - now
+
+
+class TokenCookie:
+    """The cookie's value: the token itself, or, once TOKEN_COOKIE_KEYS is set, the token encrypted.
+
+    Encryption is Fernet's (AES-CBC, HMAC-SHA256, a version byte); with a new key in front, old cookies stay readable.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._name = settings.token_cookie_name
+        self._reads_cookie = settings.token_source == "cookie"
+        keys = [Fernet(key.value) for key in settings.token_cookie_keys]
+        self._fernet = MultiFernet(keys) if keys else None
+
+    def write(self, token: Token) -> str:
+        """The cookie's value for `token`, in characters that a cookie may have."""
+        return self._fernet.encrypt(token.value.encode()).decode() if self._fernet else token.value
+
+    def find(self, cookies: Mapping[str, str], now: float) -> Token:
+        """The token in the request's cookies, still good at `now` (seconds since 1970).
+
+        Raises:
+            NotSignedIn: No cookie, or one that cannot be a token.
+            SessionExpired: The token's own `exp` has passed.
+        """
+        value = cookies.get(self._name) if self._reads_cookie else None
+        if not value:
+            raise NotSignedIn("no token cookie")
+        token = parse(self._decrypt(value))
+        if token.seconds_left(now) <= 0:
+            raise SessionExpired
+        return token
+
+    def _decrypt(self, value: str) -> str:
+        if self._fernet is None:
+            return value
+        try:
+            return self._fernet.decrypt(value).decode()
+        except (InvalidToken, UnicodeDecodeError):
+            raise NotSignedIn("the token cookie was not encrypted with one of the keys") from None
+
+
+def parse(value: object) -> Token:
+    """A token from what a cookie or a login answer holds. Whether it is valid is for the backend to say.
+
+    Raises:
+        NotSignedIn: It cannot stand behind `Authorization: Bearer`.
+    """
+    if not isinstance(value, str) or not _BEARER.fullmatch(value):
+        raise NotSignedIn("the token cookie cannot be a token")
+    return Token(value, _expiry(value))
+
+
+def _expiry(jwt: str) -> float | None:
+    """The `exp` claim (RFC 7519 §4.1.4), read without the signature's key: a courtesy to the user, not a check."""
+    _, _, payload = jwt.partition(".")
+    payload = payload.partition(".")[0]
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (binascii.Error, ValueError, RecursionError):
+        return None
+    expiry = claims.get("exp") if isinstance(claims, dict) else None
+    if not isinstance(expiry, int | float) or isinstance(expiry, bool):
+        return None
+    return float(expiry) if abs(expiry) < _END_OF_TIME else None  # to Python, NaN and 10**400 are JSON
