@@ -1,0 +1,50 @@
+# `make run` and `make test` work on a fresh checkout: each makes .venv first, from the pinned requirements.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help run test check install install-dev sandbox walkthrough clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: install ## the BFF on PORT (8000), in development; with the sandbox behind it unless API_BASE_URL is set
+	@APP_ENV=$${APP_ENV:-development} exec $(BIN)/gunicorn -c gunicorn.conf.py wsgi:app
+
+test: install-dev ## the whole test suite
+	@$(BIN)/pytest
+
+check: install-dev ## lint, format and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+walkthrough: install-dev ## the README's curl commands against a live `make run`, answers compared, twice
+	@$(BIN)/python -m tests.walkthrough
+
+sandbox: install ## the development backend alone, on port 8001
+	@exec $(BIN)/python -m sandbox
+
+install: $(VENV)/installed ## .venv, with what the service runs on
+
+install-dev: $(VENV)/installed-dev ## .venv, with what tests and checks need too
+
+clean: ## remove .venv and the sandbox's data
+	rm -rf $(VENV) var
+
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "venv is missing: on Debian, apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
+
+$(VENV)/installed: requirements.txt | $(BIN)/pip
+	@$(BIN)/pip install -q -r requirements.txt
+	@touch $@
+
+$(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed | $(BIN)/pip
+	@$(BIN)/pip install -q -r requirements-dev.txt
+	@touch $@

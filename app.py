@@ -1,0 +1,67 @@
+"""The one place where the parts meet."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+import config
+import proxy
+from config import Settings
+from proxy import observability
+from raw_path import RawPath
+
+SANDBOX_DATABASE = Path("var/sandbox.sqlite3")
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The service as a WSGI application.
+
+    Args:
+        settings: The environment's when None. Without an `api_base_url`, which only development allows, the sandbox is
+            started in this process and used.
+
+    Raises:
+        SettingsError: The environment cannot be used.
+    """
+    settings = settings or config.load()
+    observability.configure_logging()
+    app = Flask("bff", static_folder=None)
+    app.extensions["welcome"] = f"KilomeTracker BFF: http://localhost:{settings.port}"
+    if settings.api_base_url is None:
+        settings = _with_sandbox(app, settings)
+
+    app.extensions["settings"] = settings
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_content_length
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.json.compact = True  # type: ignore[attr-defined]
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.url_map.merge_slashes = False  # a path is answered or refused, never redirected
+    proxy.init_app(app, settings)
+
+    hops = settings.trusted_proxies
+    with_client = ProxyFix(RawPath(app.wsgi_app), x_for=hops, x_proto=hops, x_host=hops)
+    app.wsgi_app = with_client  # type: ignore[method-assign]
+    return app
+
+
+def _with_sandbox(app: Flask, settings: Settings) -> Settings:
+    """Settings whose backend is the sandbox, served on a free port of loopback for as long as this process lives."""
+    import sandbox  # noqa: PLC0415 - development only: production has no use for it
+
+    url = sandbox.start(SANDBOX_DATABASE).url
+    app.extensions["welcome"] += "\n" + _demonstration(settings.port, sandbox.DEMO_ACCOUNTS)
+    return replace(settings, api_base_url=url, proxy_base_url=settings.proxy_base_url or url)
+
+
+def _demonstration(port: int, accounts: Sequence[Any]) -> str:
+    """What a newcomer can do now, ready to copy."""
+    rows = [f"  {account.role:<6} {account.email:<32} {account.password}" for account in accounts]
+    writer = next(account for account in accounts if account.role == "write")
+    credentials = json.dumps({"email": writer.email, "password": writer.password})
+    login = f"curl -c cookies.txt -H 'Content-Type: application/json' -d '{credentials}' http://localhost:{port}/api/auth/login"
+    return "\n".join(["Behind it the sandbox, with these accounts:", *rows, "Try it:", f"  {login}"])

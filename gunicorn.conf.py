@@ -1,0 +1,61 @@
+"""gunicorn: threads that wait for the backend, connections that stay open, and nothing a proxy in front could abuse."""
+
+import errno
+import os
+import socket
+import sys
+from typing import TYPE_CHECKING, cast
+
+from config import SettingsError, load
+
+if TYPE_CHECKING:
+    from flask import Flask
+    from gunicorn.arbiter import Arbiter
+    from gunicorn.workers.base import Worker
+
+try:
+    settings = load()
+except SettingsError as error:
+    print(error, file=sys.stderr)
+    sys.exit(1)
+
+# The sandbox's accounts have printed passwords: development is for this machine alone.
+bind = f"{'127.0.0.1' if settings.app_env == 'development' else '0.0.0.0'}:{settings.port}"  # noqa: S104
+workers = settings.web_concurrency
+worker_class = "gthread"  # a thread waits for the backend; one with keep-alive, unlike the sync worker
+threads = settings.threads
+
+keepalive = 95  # longer than the routers in front keep theirs (Heroku 90 s): whoever closes first must not be us
+graceful_timeout = 25  # inside the 30 s that Heroku and Kubernetes give
+timeout = 30  # a worker that shows no life is replaced; REQUEST_DEADLINE, not this, ends a request
+
+limit_request_line = 8190
+limit_request_field_size = 16_384  # two chunks of a next-auth session in one Cookie line
+control_socket_disable = True  # nobody needs to steer a running server through a file
+
+# Forwarding fields are ProxyFix's, by TRUSTED_PROXIES; gunicorn would believe any neighbour on loopback.
+forwarded_allow_ips = ""
+secure_scheme_headers: dict[str, str] = {}
+
+loglevel = "info" if settings.app_env == "production" else "warning"
+
+
+def on_starting(_server: "Arbiter") -> None:
+    """Say at once, in one line, that the port is taken; gunicorn would try for five seconds."""
+    if "GUNICORN_FD" in os.environ:  # an upgrade in place inherits the socket
+        return
+    host, port = bind.split(":")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, int(port)))
+        except OSError as error:
+            reason = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
+            print(f"PORT {port} {reason}: stop what listens there, or set PORT to another", file=sys.stderr)
+            sys.exit(1)
+
+
+def post_worker_init(worker: "Worker") -> None:
+    """Greet a developer once the first worker serves."""
+    if worker.age == 1 and settings.app_env == "development":
+        print(cast("Flask", worker.wsgi).extensions["welcome"], flush=True)

@@ -1,0 +1,24 @@
+"""The BFF itself: every part of `proxy/`, put together in the order in which a request meets them."""
+
+from flask import Flask
+
+from config import Settings
+from proxy import fetch, health, observability, relay, security
+from proxy.api import GROUPS
+from proxy.tokens import TokenCookie
+from proxy.upstream import Upstream
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Make `app` serve the BFF's endpoints."""
+    upstream = Upstream(settings)
+    app.extensions["upstream"] = upstream
+    app.extensions["token_cookie"] = TokenCookie(settings)
+    app.extensions["readiness"] = health.Readiness(upstream.is_reachable)
+
+    observability.init_app(app, settings)
+    security.init_app(app, settings)
+    app.before_request(fetch.require_token)
+    for group in (*GROUPS, health.bp):
+        app.register_blueprint(group)
+    relay.init_app(app)

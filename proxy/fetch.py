@@ -1,0 +1,168 @@
+"""The one door to the backend for the typed route groups: who asks, for what path, with what body."""
+
+import json
+import re
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+from urllib.parse import quote, unquote_to_bytes
+
+import requests
+from flask import current_app, g, request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from proxy import headers
+from proxy.errors import BadRequest, NotFound, NotSignedIn, TooLarge
+from proxy.tokens import Token, TokenCookie
+from proxy.upstream import Upstream
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+_BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+class JsonBody(bytes):
+    """A JSON object in UTF-8, byte for byte as it came; `fields` is the same, parsed."""
+
+    fields: dict[str, Any]
+
+    def only(self, *names: str) -> "JsonBody":
+        """A new body with the named fields alone, as far as they are there."""
+        return _json_body_of({name: self.fields[name] for name in names if name in self.fields})
+
+
+def public(view: View) -> View:
+    """Mark a view that is served without a token; every other view is not."""
+    view.is_public = True  # type: ignore[attr-defined]
+    return view
+
+
+def needs_token() -> bool:
+    """Whether the current request met a view that is not `public`."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    return view is not None and not getattr(view, "is_public", False)
+
+
+def require_token() -> None:
+    """Find the token, before anything else about the request is judged.
+
+    Raises:
+        NotSignedIn: No cookie, or one that cannot be a token.
+        SessionExpired: The token's own `exp` has passed.
+    """
+    if needs_token() and request.method != "OPTIONS":  # Flask answers OPTIONS from the URL rules
+        g.token = find_token()
+
+
+def find_token() -> Token:
+    """The token of the current request.
+
+    Raises:
+        NotSignedIn: No cookie, or one that cannot be a token.
+        SessionExpired: The token's own `exp` has passed.
+    """
+    cookie: TokenCookie = current_app.extensions["token_cookie"]
+    return cookie.find(request.cookies, time.time())
+
+
+def is_signed_in() -> bool:
+    """Whether `find_token` finds one; it is left in `g.token`."""
+    try:
+        g.token = find_token()
+    except NotSignedIn:
+        return False
+    return True
+
+
+def bff_fetch(method: str, path: str, *, body: bytes | None = None) -> requests.Response:
+    """Ask the backend for one thing, as the signed-in user, or as nobody from a `public` view.
+
+    The token leaves as `Authorization: Bearer` (RFC 6750 §2.1); the cookie it came in stays here. The query string of
+    the current request goes along, byte for byte.
+
+    Args:
+        method: In capitals.
+        path: Absolute, percent-encoded (see `backend_path`), without a query.
+        body: A JSON document in UTF-8, sent as it is; None sends no body.
+
+    Returns:
+        The reply, whatever its status; its body is not read yet, so pass it to `relay` or close it.
+
+    Raises:
+        BadRequest: The query holds characters that no request line can carry.
+        BackendUnreachable: Refused, reset, DNS or TLS.
+        BackendInvalid: What came is not HTTP.
+        BackendTimeout: No reply within CONNECT_TIMEOUT, READ_TIMEOUT or REQUEST_DEADLINE.
+    """
+    upstream: Upstream = current_app.extensions["upstream"]
+    query: str = request.environ.get("QUERY_STRING", "")
+    origin = headers.Origin(request.remote_addr, request.scheme, request.host, g.request_id)
+    fields = headers.outgoing(request.headers, origin, g.get("token"), has_body=body is not None)
+    return upstream.send(method, f"{path}?{query}" if query else path, fields, body)
+
+
+def backend_path(template: str, *segments: str) -> str:
+    """A path of the backend: each `{}` of `template` becomes one segment, whatever is in it.
+
+    Args:
+        template: The path with a `{}` for each segment.
+        segments: As the URL rule gives them: raw, percent-encoded. Each is decoded once, and encoded anew with no
+            character left that could end a segment (RFC 3986 §3.3).
+
+    Raises:
+        NotFound: A segment is `.` or `..` (RFC 3986 §5.2.4): HTTP clients and servers fold these away.
+        BadRequest: A segment holds a broken escape, NUL, or what is not UTF-8.
+    """
+    return template.format(*map(_encode_anew, segments))
+
+
+def json_body(*required: str, missing: str = "Faltan campos requeridos") -> JsonBody:
+    """The body of the current request, which must be a JSON object (RFC 8259: in UTF-8) and say that it is one.
+
+    Args:
+        required: Fields that must be there: neither absent, nor null, nor a blank string.
+        missing: The message when one is not.
+
+    Raises:
+        BadRequest: It is no such object, or a required field is missing.
+        TooLarge: It is longer than MAX_CONTENT_LENGTH.
+    """
+    # A cross-site form can send JSON too, but not under this content type without a preflight.
+    if request.mimetype != "application/json":
+        raise BadRequest("the body is not application/json")
+    try:
+        body = JsonBody(request.get_data())
+        body.fields = json.loads(body.decode("utf-8"))
+    except RequestEntityTooLarge as error:
+        raise TooLarge from error
+    except (ValueError, RecursionError) as error:
+        raise BadRequest("the body is not JSON") from error
+    if not isinstance(body.fields, dict):
+        raise BadRequest("the body is not a JSON object")
+    if any(_is_blank(body.fields.get(name)) for name in required):
+        raise BadRequest("a required field is missing", message=missing)
+    return body
+
+
+def _json_body_of(fields: dict[str, Any]) -> JsonBody:
+    body = JsonBody(json.dumps(fields).encode())
+    body.fields = fields
+    return body
+
+
+def _is_blank(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _encode_anew(raw_segment: str) -> str:
+    if _BROKEN_ESCAPE.search(raw_segment):
+        raise BadRequest("a path segment holds a broken escape")
+    try:
+        segment = unquote_to_bytes(raw_segment).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadRequest("a path segment is not UTF-8") from error
+    if "\0" in segment:
+        raise BadRequest("a path segment holds NUL")
+    if segment in {".", ".."}:
+        raise NotFound("a path segment is a dot segment")
+    return quote(segment, safe="")

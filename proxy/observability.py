@@ -1,0 +1,59 @@
+"""What an operator sees of a request: its id, and one line in the log."""
+
+import logging
+import re
+import sys
+import time
+import uuid
+
+from flask import Flask, Response, g, request
+
+from config import Settings
+
+log = logging.getLogger("bff")
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Give every request an id and a log line, and warn once of forwarding fields that nobody is trusted to send."""
+    app.before_request(_begin)
+    app.after_request(_end)
+    if settings.trusted_proxies == 0:
+        app.before_request(_ForwardingFieldWarning())
+
+
+def configure_logging() -> None:
+    """Send the log to stdout, a line an event (twelve-factor app, XI)."""
+    logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # Both write request targets, and a password-reset token is part of one.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
+    logging.getLogger("werkzeug").addFilter(lambda record: "HTTP/1." not in record.getMessage())
+
+
+def _begin() -> None:
+    g.started = time.monotonic()
+    offered = request.headers.get("X-Request-ID", "")
+    g.request_id = offered if _REQUEST_ID.fullmatch(offered) else uuid.uuid4().hex
+
+
+def _end(response: Response) -> Response:
+    response.headers["X-Request-ID"] = g.request_id
+    # The URL rule, not the path: a path holds what users typed, a password-reset token among it.
+    rule = request.url_rule.rule if request.url_rule else "-"
+    milliseconds = (time.monotonic() - g.started) * 1000
+    code = response.headers.get("X-BFF-Error", "-")
+    log.info("%s %s %d %s %.1f ms %s", request.method, rule, response.status_code, code, milliseconds, g.request_id)
+    return response
+
+
+class _ForwardingFieldWarning:
+    """A guard that says, the first time, that a proxy seems to stand in front which TRUSTED_PROXIES does not count."""
+
+    def __init__(self) -> None:
+        self._said = False
+
+    def __call__(self) -> None:
+        if not self._said and "X-Forwarded-For" in request.headers:
+            self._said = True
+            log.warning("X-Forwarded-For arrives and is ignored: set TRUSTED_PROXIES to the number of proxies in front")

@@ -1,0 +1,113 @@
+"""What the browser gets back: the backend's reply, or an error, always as JSON."""
+
+import json
+import logging
+import re
+
+import requests
+from flask import Flask, Response, jsonify
+from werkzeug.exceptions import HTTPException
+
+from proxy import headers
+from proxy.errors import BackendInvalid, BadRequest, BffError, MethodNotAllowed, NotFound, TooLarge
+from proxy.upstream import read
+
+log = logging.getLogger("bff")
+
+_DUPLICATE_KEY = re.compile(r"E11000 duplicate key .*\bindex: (?P<field>\w+?)_1\b")
+_BY_STATUS = {error.status: error for error in (BadRequest, NotFound, MethodNotAllowed, TooLarge)}
+
+
+def relay(reply: requests.Response, *, otherwise: str) -> Response:
+    """The backend's reply as the browser's response, its status kept.
+
+    A JSON body goes back byte for byte. An error is reduced to `{"error": message}`: what the backend says in `error`,
+    else in `message`.
+
+    Args:
+        reply: From `bff_fetch`; its body is read here.
+        otherwise: The message when the backend gives none.
+
+    Raises:
+        BackendInvalid: A redirect, or a body that is not JSON or ends too early. 204 and errors may come without one.
+        BackendTimeout: The body did not end in time.
+    """
+    body = read(reply)
+    status = reply.status_code
+    if not 200 <= status < 300 and not 400 <= status < 600:
+        raise BackendInvalid(f"the backend answered {status}")
+    document = _document(body, may_be_empty=status == 204 or status >= 400)
+    if status >= 400:
+        response = jsonify(error=_message(document, status, otherwise))
+    else:
+        response = Response(body, mimetype="application/json")
+    response.status_code = status
+    response.headers.update(headers.incoming(reply.headers))
+    if not response.data:
+        del response.headers["Content-Type"]
+    return response
+
+
+def without_token(response: Response) -> Response:
+    """The response, less every field named `token`: a session belongs into the cookie, out of the script's reach."""
+    found: list[object] = []
+
+    def drop(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        found.extend(value for name, value in pairs if name == "token")
+        return {name: value for name, value in pairs if name != "token"}
+
+    if response.data:
+        document = json.loads(response.data, object_pairs_hook=drop)
+        if found:
+            response.data = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    return response
+
+
+def init_app(app: Flask) -> None:
+    """Answer every exception in the one shape."""
+    app.register_error_handler(BffError, _show)
+    app.register_error_handler(HTTPException, _show_http)
+    app.register_error_handler(Exception, _show_defect)
+
+
+def _document(body: bytes, *, may_be_empty: bool) -> object:
+    if may_be_empty and not body:
+        return None
+    try:
+        return json.loads(body.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise BackendInvalid("the backend's body is not JSON") from error
+
+
+def _message(document: object, status: int, otherwise: str) -> str:
+    """What went wrong, in words meant for the user."""
+    if status == TooLarge.status:
+        return TooLarge.message  # the backend's own is its parser's, in English
+    said = document if isinstance(document, dict) else {}
+    texts = (text for text in (said.get("error"), said.get("message")) if isinstance(text, str) and text.strip())
+    text = next(texts, otherwise)
+    duplicate = _DUPLICATE_KEY.search(text)  # the database's words, with the names of its collections and indexes
+    return f"El {duplicate['field']} ya existe" if duplicate else text
+
+
+def _show(error: BffError) -> Response:
+    if error.status >= 500:
+        log.warning("%s: %s", error.code, error)
+    response = jsonify(error=error.message)
+    response.status_code = error.status
+    response.headers["X-BFF-Error"] = error.code
+    return response
+
+
+def _show_http(error: HTTPException) -> Response:
+    """What Flask and Werkzeug raise by themselves: no such path or method, a body too long, a request cut short."""
+    response = _show(
+        _BY_STATUS.get(error.code or 500, BadRequest if (error.code or 500) < 500 else BffError)(str(error))
+    )
+    response.headers.extend(field for field in error.get_headers() if field[0] == "Allow")
+    return response
+
+
+def _show_defect(error: Exception) -> Response:
+    log.error("unhandled %s", type(error).__name__, exc_info=error)
+    return _show(BffError(type(error).__name__))

@@ -1,0 +1,144 @@
+"""A real HTTP server on loopback that answers as told, and keeps what it was sent, byte for byte."""
+
+import contextlib
+import json as jsonlib
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from email.message import Message
+from http.client import parse_headers
+from io import BufferedReader
+from types import TracebackType
+from typing import Self
+
+Script = Callable[[socket.socket], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request as it came over the wire; `target` is what stood in its first line."""
+
+    method: str
+    target: str
+    headers: Message
+    body: bytes
+    connection: int
+
+    @property
+    def path(self) -> str:
+        return self.target.partition("?")[0]
+
+
+@dataclass
+class Backend:
+    """Told answers by `answer`, `answer_bytes` and `script`; asked afterwards through `requests` and `connections`."""
+
+    tls: ssl.SSLContext | None = None
+    requests: list[Request] = field(default_factory=list)
+    connections: int = 0
+
+    def __enter__(self) -> Self:
+        self._scripts: dict[str, Script] = {}
+        self._open: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        port = self._listener.getsockname()[1]
+        self.url = f"https://localhost:{port}" if self.tls else f"http://127.0.0.1:{port}"
+        self._start(self._accept)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for connection in self._open:
+            _close(connection)
+        for thread in self._threads:
+            thread.join(timeout=5)
+
+    @property
+    def last(self) -> Request:
+        return self.requests[-1]
+
+    def answer(
+        self,
+        route: str,
+        status: int = 200,
+        *,
+        json: object = None,
+        body: bytes | None = None,
+        headers: Iterable[tuple[str, str]] = (),
+    ) -> None:
+        """Answer `route` ("GET /path", without a query) with a whole response; `json` unless `body` is given."""
+        content = jsonlib.dumps(json).encode() if body is None else body
+        fields = [("Content-Type", "application/json"), ("Content-Length", str(len(content))), *headers]
+        head = "".join(f"{name}: {value}\r\n" for name, value in fields)
+        self.answer_bytes(route, f"HTTP/1.1 {status} Told\r\n{head}\r\n".encode("latin-1") + content, close=False)
+
+    def answer_bytes(self, route: str, reply: bytes, *, close: bool = True) -> None:
+        """Answer `route` with these very bytes, and hang up then unless told otherwise."""
+
+        def send(connection: socket.socket) -> None:
+            connection.sendall(reply)
+            if close:
+                _close(connection)
+
+        self.script(route, send)
+
+    def script(self, route: str, script: Script) -> None:
+        """Run `script` on the connection when `route` is asked for."""
+        self._scripts[route] = script
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            self._start(self._serve, connection, self.connections)
+
+    def _start(self, run: Callable[..., None], *args: object) -> None:
+        thread = threading.Thread(target=run, args=args, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _serve(self, connection: socket.socket, number: int) -> None:
+        try:
+            connection = self.tls.wrap_socket(connection, server_side=True) if self.tls else connection
+        except OSError:
+            return
+        self._open.append(connection)
+        reader = connection.makefile("rb")
+        try:
+            while request := _read_request(reader, number):
+                self.requests.append(request)
+                route = f"{request.method} {request.path}"
+                self._scripts.get(route, _answer_nothing_told)(connection)
+        except (OSError, ValueError):
+            return
+        finally:
+            reader.close()
+            _close(connection)
+
+
+def _read_request(reader: BufferedReader, number: int) -> Request | None:
+    first_line = reader.readline().decode("latin-1").split()
+    if not first_line:
+        return None
+    headers = parse_headers(reader)
+    body = reader.read(int(headers.get("Content-Length", 0)))
+    return Request(first_line[0], first_line[1], headers, body, number)
+
+
+def _answer_nothing_told(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 404 Untold\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+
+
+def _close(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+    connection.close()

@@ -1,0 +1,38 @@
+"""The fixtures that every test may use: settings, a backend, and a browser that is signed in or is not."""
+
+from collections.abc import Iterator
+
+import pytest
+from flask.testing import FlaskClient
+
+from app import create_app
+from config import Settings
+from tests.backend import Backend
+
+TOKEN = "a.b.c"
+
+
+@pytest.fixture
+def backend() -> Iterator[Backend]:
+    """A server on loopback that answers as told."""
+    with Backend() as backend:
+        yield backend
+
+
+@pytest.fixture
+def settings(backend: Backend) -> Settings:
+    """Settings whose backend is `backend`."""
+    return Settings(app_env="testing", api_base_url=backend.url, token_cookie_secure=False)
+
+
+@pytest.fixture
+def anonymous(settings: Settings) -> FlaskClient:
+    """A browser without a session."""
+    return create_app(settings).test_client()
+
+
+@pytest.fixture
+def client(anonymous: FlaskClient) -> FlaskClient:
+    """A browser whose token cookie holds `a.b.c`."""
+    anonymous.set_cookie("token", TOKEN)
+    return anonymous

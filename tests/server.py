@@ -1,0 +1,88 @@
+"""The service as users run it: gunicorn with our configuration, in a process of its own, on a free port."""
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+ROOT = Path(__file__).parent.parent
+_STARTS_WITHIN_SECONDS = 20.0
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class Server:
+    """gunicorn as the Procfile starts it; `environ` is the whole of its configuration.
+
+    Used as a context manager: entered, it serves; left, it is stopped and `output` holds what it printed.
+    """
+
+    environ: dict[str, str]
+    port: int = field(default_factory=free_port)
+    output: str = ""
+
+    def start(self) -> Self:
+        """Start the process, without waiting for it to serve."""
+        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by `stop`
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], "PORT": str(self.port), "WEB_CONCURRENCY": "1", **self.environ},
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+        return self
+
+    def wait(self) -> int:
+        """Wait for the process to end by itself; its exit status."""
+        return self._process.wait(timeout=_STARTS_WITHIN_SECONDS)
+
+    def stop(self, with_signal: signal.Signals = signal.SIGTERM) -> int:
+        """End the process, and keep what it printed; its exit status."""
+        if self._process.poll() is None:
+            self._process.send_signal(with_signal)
+        status = self._process.wait(timeout=30)
+        self._log.seek(0)
+        self.output = self._log.read()
+        self._log.close()
+        return status
+
+    def __enter__(self) -> Self:
+        self.start()
+        give_up = time.monotonic() + _STARTS_WITHIN_SECONDS
+        while not self._serves():
+            if self._process.poll() is not None or time.monotonic() > give_up:
+                self.stop()
+                raise RuntimeError(f"gunicorn does not serve:\n{self.output}")
+            time.sleep(0.02)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _serves(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == 200
+        except OSError:
+            return False
+        finally:
+            connection.close()
