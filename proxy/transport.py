@@ -49,10 +49,15 @@ class Session(requests.Session):
 
 
 class Adapter(HTTPAdapter):
-    """urllib3's pool, with our connections in it and one TLS context for all of them."""
+    """urllib3's pool, with our connections in it and one TLS context for all of them.
 
-    def __init__(self, pool_size: int, ca_bundle: str | None) -> None:
-        self._tls = ssl.create_default_context(cafile=ca_bundle)
+    Args:
+        pool_size: How many idle connections are kept.
+        tls: The context for an https backend.
+    """
+
+    def __init__(self, pool_size: int, tls: ssl.SSLContext | None) -> None:
+        self._tls = tls
         super().__init__(pool_connections=1, pool_maxsize=pool_size)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:

@@ -5,6 +5,7 @@ Every failure of the network becomes one of `errors` here; nothing above knows `
 
 import http.client
 import re
+import ssl
 import time
 from collections.abc import Iterator, Mapping
 
@@ -39,7 +40,7 @@ class Upstream:
         self._read_timeout = settings.read_timeout
         self._deadline = settings.request_deadline
         self._session = Session()
-        self._session.mount(self._base_url + "/", Adapter(settings.threads, settings.backend_ca_bundle))
+        self._session.mount(self._base_url + "/", Adapter(settings.threads, _tls_context(settings)))
 
     def send(
         self,
@@ -114,6 +115,12 @@ def read(reply: requests.Response) -> bytes:
             raise BackendTimeout("the body did not end in time") from error
         raise BackendInvalid(f"the body was cut short: {type(error).__name__}") from error
     return body
+
+
+def _tls_context(settings: Settings) -> ssl.SSLContext | None:
+    """One context for all connections, with the system's authorities or the configured ones; none for plain HTTP."""
+    is_tls = (settings.api_base_url or "").startswith("https:")
+    return ssl.create_default_context(cafile=settings.backend_ca_bundle) if is_tls else None
 
 
 def _prepare(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> requests.PreparedRequest:
