@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import socket
 import sys
 from typing import TYPE_CHECKING, cast
@@ -56,6 +57,9 @@ def on_starting(_server: "Arbiter") -> None:
 
 
 def post_worker_init(worker: "Worker") -> None:
-    """Greet a developer once the first worker serves."""
+    """Leave Ctrl-C to the master, and greet a developer once the first worker serves."""
+    # A terminal sends SIGINT to the workers too; with the master's SIGQUIT on top, gthread's handler interrupts itself
+    # inside ThreadPoolExecutor.shutdown and waits for its own lock until it is killed (gunicorn 27.0.1).
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     if worker.age == 1 and settings.app_env == "development":
         print(cast("Flask", worker.wsgi).extensions["welcome"], flush=True)

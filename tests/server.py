@@ -45,6 +45,7 @@ class Server:
             env={"PATH": os.environ["PATH"], "PORT": str(self.port), "WEB_CONCURRENCY": "1", **self.environ},
             stdout=self._log,
             stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
         return self
 
@@ -53,9 +54,12 @@ class Server:
         return self._process.wait(timeout=_STARTS_WITHIN_SECONDS)
 
     def stop(self, with_signal: signal.Signals = signal.SIGTERM) -> int:
-        """End the process, and keep what it printed; its exit status."""
+        """End the process, and keep what it printed; its exit status. SIGINT reaches the workers too, like Ctrl-C."""
+        if self._log.closed:
+            return self._process.returncode
         if self._process.poll() is None:
-            self._process.send_signal(with_signal)
+            signal_to = os.killpg if with_signal == signal.SIGINT else os.kill
+            signal_to(self._process.pid, with_signal)
         status = self._process.wait(timeout=30)
         self._log.seek(0)
         self.output = self._log.read()

@@ -1,0 +1,166 @@
+"""The service as users start it: gunicorn, its limits, and what it says when it cannot start."""
+
+import http.client
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import IO
+
+import pytest
+
+from tests.backend import Backend
+from tests.server import ROOT, Server, free_port
+
+
+@pytest.fixture(scope="module")
+def backend() -> Iterator[Backend]:
+    with Backend() as backend:
+        backend.answer("GET /api/vehicles", json=[])
+        backend.answer("GET /api/vehicles/A%2FB", json={})
+        yield backend
+
+
+@pytest.fixture(scope="module")
+def server(backend: Backend) -> Iterator[Server]:
+    with Server({"API_BASE_URL": backend.url}) as server:
+        yield server
+
+
+def ask(server: Server, request: bytes) -> bytes:
+    """The status line of the answer to these very bytes."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.sendall(request)
+        return connection.makefile("rb").readline()
+
+
+@pytest.mark.parametrize(
+    "target", [b"/api/vehicles/A%2FB", b"/api/vehicles/A%2fB?x=%zz&x=%2f", b"http://any.example/api/vehicles/A%2FB"]
+)
+def test_the_raw_request_target_is_what_counts(server, backend, target):
+    """gunicorn hands on the decoded path and the target; absolute-form is allowed (RFC 9112 §3.2.2)."""
+    status = ask(server, b"GET " + target + b" HTTP/1.1\r\nHost: x\r\nCookie: token=a.b.c\r\nConnection: close\r\n\r\n")
+
+    assert status.startswith(b"HTTP/1.1 200")
+    assert backend.last.path == "/api/vehicles/A%2FB"
+    assert backend.last.target.partition("?")[2].encode() == target.partition(b"?")[2]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [b"/api/vehicles/../auth/me", b"/api/vehicles/%2e%2e", b"/api/vehicles/..%2F..%2Fauth/me", b"/api/vehicles/%00"],
+)
+def test_no_path_reaches_another_endpoint(server, backend, path):
+    """Refused here, without a call."""
+    before = len(backend.requests)
+
+    status = ask(server, b"GET " + path + b" HTTP/1.1\r\nHost: x\r\nCookie: token=a.b.c\r\nConnection: close\r\n\r\n")
+
+    assert status.split()[1] in {b"400", b"404"}
+    assert len(backend.requests) == before
+
+
+@pytest.mark.parametrize(("size", "status"), [(16_000, b"200"), (17_000, b"431")])
+def test_a_header_line_may_have_16_kib(server, size, status):
+    """Two chunks of a next-auth session fit into one Cookie line."""
+    cookie = b"token=a.b.c; x=" + b"x" * size
+
+    answer = ask(
+        server, b"GET /api/vehicles HTTP/1.1\r\nHost: x\r\nConnection: close\r\nCookie: " + cookie + b"\r\n\r\n"
+    )
+
+    assert answer.split()[1] == status
+
+
+def test_a_connection_is_kept(server):
+    """A page's requests share one."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection.request("GET", "/healthz")
+    connection.getresponse().read()
+    port = connection.sock.getsockname()[1]
+
+    connection.request("GET", "/healthz")
+    connection.getresponse().read()
+
+    assert connection.sock.getsockname()[1] == port
+    connection.close()
+
+
+def test_a_forged_scheme_is_not_believed(server, backend):
+    """gunicorn would, from its own machine; TRUSTED_PROXIES decides here."""
+    request = b"GET /api/vehicles HTTP/1.1\r\nHost: x\r\nCookie: token=a.b.c\r\nX-Forwarded-Proto: https\r\n"
+
+    ask(server, request + b"X-Forwarded-For: 198.51.100.1\r\nConnection: close\r\n\r\n")
+
+    assert backend.last.headers["X-Forwarded-Proto"] == "http"
+    assert backend.last.headers["X-Forwarded-For"] == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("environ", "line"),
+    [
+        ({}, "API_BASE_URL is not set; it takes the backend's address: https://api.example.com\n"),
+        (
+            {"API_BASE_URL": "http://x", "READ_TIMEOUT": "0"},
+            "READ_TIMEOUT takes seconds, greater than 0 and at most 86400\n",
+        ),
+        ({"API_BASE_URL": "http://x", "APP_ENV": "prod"}, "APP_ENV takes production, development or testing\n"),
+    ],
+)
+def test_an_unusable_environment_ends_the_start_in_one_line(environ, line):
+    """No trace, and an exit status that a platform notices."""
+    server = Server(environ).start()
+
+    status = server.wait()
+    server.stop()
+
+    assert (status, server.output) == (1, line)
+
+
+def test_a_port_in_use_is_one_clear_line():
+    """gunicorn alone would try for five seconds, in ten lines."""
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        port = taken.getsockname()[1]
+        server = Server({"API_BASE_URL": "http://x"}, port=port).start()
+
+        status = server.wait()
+        server.stop()
+
+    [line] = [line for line in server.output.splitlines() if "gunicorn" not in line]
+    assert (status, line) == (1, f"PORT {port} is in use: stop what listens there, or set PORT to another")
+
+
+@pytest.mark.parametrize("with_signal", [signal.SIGINT, signal.SIGTERM])
+def test_it_stops_at_once_and_without_a_trace(with_signal):
+    """Ctrl-C reaches the workers twice, from the terminal and from their master; the sandbox runs in them too."""
+    with Server({"APP_ENV": "development", "WEB_CONCURRENCY": "2"}) as server:
+        started = time.monotonic()
+
+        status = server.stop(with_signal)
+
+    assert status == 0
+    assert time.monotonic() - started < 10
+    assert "Traceback" not in server.output
+    assert "SIGKILL" not in server.output
+
+
+def test_flask_run_serves_the_same_app():
+    """`.flaskenv` makes it development; its own request log, which shows targets, is off."""
+    port = free_port()
+    command = [sys.executable, "-m", "flask", "run", "--port", str(port)]
+    environ = {"API_BASE_URL": "http://backend.invalid", "PATH": "/usr/bin:/bin"}
+    process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    output: IO[bytes] = process.stdout  # type: ignore[assignment]  # a pipe was asked for
+    started = next(line for line in output if b"Running on" in line)
+    put = b"PUT /api/auth/reset-password/canary HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+    answer = ask(Server({}, port=port), put)
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(timeout=10)
+
+    assert f"http://127.0.0.1:{port}".encode() in started
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"/api/auth/reset-password/<reset_token> 400" in rest
+    assert b"canary" not in rest
