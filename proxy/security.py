@@ -16,7 +16,14 @@ def init_app(app: Flask, settings: Settings) -> None:
             expose_headers=["X-Request-ID", "X-BFF-Error", "Retry-After"],
             max_age=600,
         )
+        app.after_request(_vary_by_origin)
     app.after_request(_forbid_storing)
+
+
+def _vary_by_origin(response: Response) -> Response:
+    """Fetch §3.2.5 wants it on every answer; flask-cors leaves it out where one origin alone is configured."""
+    response.vary.add("Origin")
+    return response
 
 
 def _forbid_storing(response: Response) -> Response:

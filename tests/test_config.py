@@ -220,7 +220,7 @@ def test_a_file_fills_what_the_environment_leaves_open_in_development(tmp_path, 
     """What is said on the command line wins; production is configured by the environment alone."""
     (tmp_path / ".env").write_text("PORT=9001\nTHREADS=7\n")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(config.os, "environ", {"APP_ENV": "development", "PORT": "9002"})
+    monkeypatch.setattr("os.environ", {"APP_ENV": "development", "PORT": "9002"})
 
     settings = config.load()
 
@@ -231,6 +231,6 @@ def test_a_file_is_not_read_in_production(tmp_path, monkeypatch):
     """A forgotten .env must not configure a server."""
     (tmp_path / ".env").write_text("PORT=9001\n")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(config.os, "environ", dict(REQUIRED))
+    monkeypatch.setattr("os.environ", dict(REQUIRED))
 
     assert config.load().port == 8000

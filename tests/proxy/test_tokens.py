@@ -83,7 +83,7 @@ def test_a_token_does_not_print_itself():
     assert "a.b.c" not in repr(Token("a.b.c", None))
 
 
-@pytest.mark.parametrize("position", [0, 1, 20, 60, -3])
+@pytest.mark.parametrize("position", [0, 1, 20, 60, -10])
 def test_a_changed_byte_makes_an_encrypted_cookie_worthless(position):
     """Fernet authenticates the version byte, the time, the text and itself."""
     cookie = TokenCookie(Settings(api_base_url="http://backend", token_cookie_keys=(Secret("A" * 43 + "="),)))

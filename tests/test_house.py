@@ -1,0 +1,169 @@
+"""The rules of the house that a machine can check."""
+
+import ast
+import re
+from dataclasses import fields
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from config import Settings
+from proxy import errors
+from proxy.api import GROUPS
+
+ROOT = Path(__file__).parent.parent
+SERVICE = sorted([*ROOT.glob("*.py"), *ROOT.glob("proxy/**/*.py"), *ROOT.glob("sandbox/**/*.py")])
+
+# Who may import whom: each file or folder, and all that it may know of ours. Downwards only, and nothing sideways.
+BOTTOM = {"config", "setting_types", "proxy.errors"}
+PURE = {"proxy.tokens", "proxy.headers", "proxy.transport", "proxy.upstream"} | BOTTOM
+MAY_IMPORT = {
+    "setting_types": set(),
+    "config": {"setting_types"},
+    "raw_path": set(),
+    "proxy.errors": set(),
+    "proxy.tokens": BOTTOM,
+    "proxy.headers": BOTTOM | {"proxy.tokens"},
+    "proxy.transport": BOTTOM,
+    "proxy.upstream": BOTTOM | {"proxy.transport"},
+    "proxy.fetch": PURE,
+    "proxy.relay": PURE,
+    "proxy.security": BOTTOM,
+    "proxy.observability": BOTTOM,
+    "proxy.health": BOTTOM | {"proxy.fetch"},
+    "proxy.api": {f"proxy.api.{group.name}" for group in GROUPS},
+    **{f"proxy.api.{group.name}": PURE | {"proxy.fetch", "proxy.relay"} for group in GROUPS},
+    "proxy": PURE | {f"proxy.{name}" for name in ("fetch", "relay", "security", "observability", "health", "api")},
+    "app": BOTTOM | {"proxy", "proxy.observability", "sandbox", "raw_path"},
+    "wsgi": {"app", "config"},
+    "gunicorn.conf": {"config"},
+    "sandbox": {"sandbox", "raw_path"},
+}
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports_of_ours(path: Path) -> set[str]:
+    """The modules of this repository that a file names, at any depth of its code."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            submodules = {f"{node.module}.{alias.name}" for alias in node.names}
+            known = {name for name in submodules if (ROOT / Path(*name.split("."))).with_suffix(".py").exists()}
+            names |= known or {node.module}
+    ours = {module_name(file) for file in SERVICE}
+    return names & ours
+
+
+@pytest.mark.parametrize("path", SERVICE, ids=module_name)
+def test_imports_point_downwards(path):
+    """A cycle means that two files hold one idea."""
+    name = module_name(path)
+    if name.startswith("sandbox"):
+        assert {imported.partition(".")[0] for imported in imports_of_ours(path)} <= MAY_IMPORT["sandbox"]
+    else:
+        assert imports_of_ours(path) <= MAY_IMPORT[name]
+
+
+def uses(path: Path, package: str) -> bool:
+    return bool(re.search(rf"^\s*(from|import) {package}\b", path.read_text("utf-8"), re.MULTILINE))
+
+
+def test_flask_stops_at_fetch_and_relay():
+    """What is below them is tested without an app."""
+    below = [ROOT / f"proxy/{name}.py" for name in ("errors", "tokens", "headers", "transport", "upstream")]
+
+    assert [path.name for path in below if uses(path, "flask")] == []
+
+
+def test_requests_is_used_by_upstream_and_its_transport_alone():
+    """`fetch` and `relay` know the type of a reply, and no more."""
+    knowing = {module_name(path) for path in SERVICE if uses(path, "requests") or uses(path, "urllib3")}
+
+    assert knowing == {"proxy.fetch", "proxy.relay", "proxy.transport", "proxy.upstream"}
+    for name in ("fetch", "relay"):
+        assert set(re.findall(r"requests\.(\w+)", (ROOT / f"proxy/{name}.py").read_text("utf-8"))) == {"Response"}
+
+
+def test_the_environment_is_read_in_one_place():
+    """Settings travel as an argument. (gunicorn's own GUNICORN_FD is asked for where gunicorn is configured.)"""
+    readers = {module_name(path) for path in SERVICE if "os.environ" in path.read_text("utf-8")}
+
+    assert readers == {"config", "gunicorn.conf"}
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.name)
+def test_a_view_is_short(group):
+    """Ask, and give back: six lines at most, under a docstring of one."""
+    tree = ast.parse((ROOT / f"proxy/api/{group.name}.py").read_text("utf-8"))
+    views = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.decorator_list]
+
+    assert views
+    for view in views:
+        first, last = view.body[1], view.body[-1]
+        assert (last.end_lineno or 0) - first.lineno < 6, view.name
+        assert not any(isinstance(node, ast.Try) for node in ast.walk(view)), view.name
+
+
+def test_every_error_is_in_the_tree_that_opens_its_file():
+    """With its status and its code."""
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.BffError)]
+
+    missing = [kind.__name__ for kind in kinds if not re.search(_line(kind), errors.__doc__ or "")]
+
+    assert missing == []
+    assert len({kind.code for kind in kinds}) == len(kinds)
+
+
+def _line(kind: type[errors.BffError]) -> str:
+    return rf"{kind.__name__} +{kind.status} +{kind.code} "
+
+
+@pytest.mark.parametrize("document", ["README.md", ".env.example"])
+def test_every_setting_is_documented(document):
+    """A setting that nobody can find is not there."""
+    text = (ROOT / document).read_text("utf-8")
+    names = [setting.name.upper() for setting in fields(Settings) if setting.metadata]
+
+    assert [name for name in [*names, "NEXTAUTH_SECRET", "AUTH_SECRET"] if name not in text] == []
+
+
+def test_every_error_code_is_documented():
+    """In the README, where whoever sees one looks first."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.BffError)]
+
+    assert [kind.code for kind in kinds if f"`{kind.code}`" not in text] == []
+
+
+def pinned() -> list[str]:
+    names = ("requirements.txt", "requirements-dev.txt")
+    lines = [line for name in names for line in (ROOT / name).read_text("utf-8").splitlines()]
+    return [line for line in lines if line and not line.startswith(("#", "-r"))]
+
+
+def test_every_requirement_is_pinned_once():
+    """By name and version."""
+    assert [line for line in pinned() if not re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9A-Za-z.]+", line)] == []
+    assert len({canonicalize_name(line.partition("==")[0]) for line in pinned()}) == len(pinned())
+
+
+def test_what_a_requirement_needs_is_pinned_too():
+    """Else two machines could run two versions."""
+    names = {canonicalize_name(line.partition("==")[0]) for line in pinned()}
+    needed = {
+        canonicalize_name(requirement.name)
+        for name in names
+        for requirement in map(Requirement, metadata.requires(name) or [])
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+    }
+
+    assert needed - names == set()
