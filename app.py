@@ -36,7 +36,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         settings = _with_sandbox(app, settings)
 
     app.extensions["settings"] = settings
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_content_length
+    # One more than is taken: of a chunked body Werkzeug keeps what fits, and does not say that there was more.
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_content_length + 1
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.compact = True  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]

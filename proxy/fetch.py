@@ -9,8 +9,8 @@ from urllib.parse import quote, unquote_to_bytes
 
 import requests
 from flask import current_app, g, request
-from werkzeug.exceptions import RequestEntityTooLarge
 
+from config import Settings
 from proxy import headers
 from proxy.errors import BadRequest, NotFound, NotSignedIn, TooLarge
 from proxy.tokens import Token, TokenCookie
@@ -130,11 +130,12 @@ def json_body(*required: str, missing: str = "Faltan campos requeridos") -> Json
     # A cross-site form can send JSON too, but not under this content type without a preflight.
     if request.mimetype != "application/json":
         raise BadRequest("the body is not application/json")
+    settings: Settings = current_app.extensions["settings"]
+    body = JsonBody(request.get_data())
+    if len(body) > settings.max_content_length:
+        raise TooLarge
     try:
-        body = JsonBody(request.get_data())
         body.fields = json.loads(body.decode("utf-8"))
-    except RequestEntityTooLarge as error:
-        raise TooLarge from error
     except (ValueError, RecursionError) as error:
         raise BadRequest("the body is not JSON") from error
     if not isinstance(body.fields, dict):

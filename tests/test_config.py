@@ -143,6 +143,11 @@ def test_every_setting_has_values_that_it_refuses():
     assert sorted(name for name, _ in UNUSABLE) == sorted(settings)
 
 
+def test_the_settings_are_those_of_the_public_interface():
+    """The table of usable values names each variable; one that the code does not read fails here."""
+    assert sorted(USABLE) == sorted(setting.name.upper() for setting in fields(Settings) if setting.metadata)
+
+
 def test_production_is_the_default_and_wants_a_backend():
     """Secure by default: development is what is opted into."""
     with pytest.raises(SettingsError, match=r"^API_BASE_URL is not set"):

@@ -74,6 +74,37 @@ def test_a_header_line_may_have_16_kib(server, size, status):
     assert answer.split()[1] == status
 
 
+@pytest.mark.parametrize(("surplus", "status"), [(0, b"201"), (1, b"413")])
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_a_body_may_have_max_content_length_bytes(server, backend, surplus, status, framing):
+    """To the byte, announced or in chunks; what is refused is refused to the end, and never sent on in part."""
+    body = b'{"a":1}' + b" " * (2**20 - 7 + surplus)
+    framed = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if framing == "chunked" else body
+    length = b"Transfer-Encoding: chunked" if framing == "chunked" else b"Content-Length: %d" % len(body)
+    head = b"POST /api/maintenance HTTP/1.1\r\nHost: x\r\nCookie: token=a.b.c\r\nConnection: close\r\n"
+    backend.answer("POST /api/maintenance", 201, json={})
+
+    answer = ask(server, head + b"Content-Type: application/json\r\n" + length + b"\r\n\r\n" + framed)
+
+    assert answer.split()[1] == status
+    assert all(len(request.body) in {0, 2**20} for request in backend.requests)
+
+
+def test_two_users_of_one_worker_stay_apart(server, backend):
+    """The backend sets cookies; neither user ever sends the other's, nor the other's token."""
+    for user in ("ana", "ben"):
+        backend.answer(f"GET /api/vehicles/{user}", json={}, headers=[("Set-Cookie", f"session=of-{user}; Path=/")])
+    backend.requests.clear()
+
+    for user in ("ana", "ben") * 5:
+        request = f"GET /api/vehicles/{user} HTTP/1.1\r\nHost: x\r\nCookie: token={user}; session=mine\r\n"
+        ask(server, request.encode() + b"Connection: close\r\n\r\n")
+
+    assert len(backend.requests) == 10
+    assert {request.headers["Cookie"] for request in backend.requests} == {None}
+    assert all(request.headers["Authorization"] == f"Bearer {request.path[-3:]}" for request in backend.requests)
+
+
 def test_a_connection_is_kept(server):
     """A page's requests share one."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)

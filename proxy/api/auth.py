@@ -133,7 +133,7 @@ def _sign_in(response: Response) -> Response:
         token = parse(session.get("token") or data.get("token"))
     except NotSignedIn as error:
         raise BackendInvalid(str(error), message="La API no devolvió un token válido") from error
-    return _set_cookie(jsonify(success=True, user=session.get("user") or data.get("user")), token)
+    return _set_cookie(jsonify(success=True, user=session.get("user", data.get("user"))), token)
 
 
 def _object(document: object) -> dict[str, Any]:

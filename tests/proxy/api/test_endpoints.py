@@ -1,6 +1,7 @@
 """Every endpoint of the contract, on the wire: what the backend hears, and what the browser gets."""
 
 import json
+from io import BytesIO
 
 import pytest
 from flask.testing import FlaskClient
@@ -175,9 +176,20 @@ def test_a_required_field_that_is_missing_is_ours_to_refuse(client, backend, end
 
 
 @pytest.mark.parametrize("endpoint", WITH_TOKEN_AND_BODY, ids=named)
-def test_a_body_over_the_limit_is_refused(client, backend, endpoint):
-    """413 after the token is judged, before the body is."""
-    response = ask(client, endpoint, b'"' + b"x" * 2**20)
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_a_body_over_the_limit_is_refused(client, backend, endpoint, framing):
+    """413 after the token is judged, before the body is; also where no length announces it."""
+    data = b'{"a":1}' + b" " * 2**20
+    chunked = {"wsgi.input_terminated": True} if framing == "chunked" else {}
+
+    response = client.open(
+        endpoint.path.format("x"),
+        method=endpoint.method,
+        input_stream=BytesIO(data),
+        content_type="application/json",
+        content_length=None if chunked else len(data),
+        environ_overrides=chunked,
+    )
 
     assert (response.status_code, response.headers["X-BFF-Error"]) == (413, "too_large")
     assert backend.requests == []
