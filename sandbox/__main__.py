@@ -23,8 +23,8 @@ def main(arguments: list[str] | None = None) -> int:
         reason = os.strerror(error.errno) if error.errno else error
         print(f"Cannot serve on {options.host}:{options.port}: {reason}", file=sys.stderr)
         return 1
-    _greet(sandbox.url, options.database)
     with sandbox, suppress(KeyboardInterrupt):
+        _greet(sandbox.url, options.database)
         Event().wait()
     return 0
 
