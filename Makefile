@@ -13,7 +13,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: install ## the BFF on PORT (8000), in development; with the sandbox behind it unless API_BASE_URL is set
-	@APP_ENV=$${APP_ENV:-development} exec $(BIN)/gunicorn -c gunicorn.conf.py wsgi:app
+	@APP_ENV=$${APP_ENV:-development} exec $(BIN)/python serve.py
 
 test: install-dev ## the whole test suite
 	@$(BIN)/pytest

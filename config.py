@@ -39,8 +39,8 @@ class Settings:
     app_env: AppEnv = field(default="production", metadata=_takes(types.app_env))
     api_base_url: str | None = field(default=None, metadata=_takes(types.base_url))
     port: int = field(default=8000, metadata=_takes(types.port))
-    web_concurrency: int = field(default_factory=_usable_cpus, metadata=_takes(types.at_least_one))
-    threads: int = field(default=256, metadata=_takes(types.at_least_one))
+    web_concurrency: int = field(default_factory=_usable_cpus, metadata=_takes(types.few))
+    threads: int = field(default=256, metadata=_takes(types.few))
     backend_ca_bundle: str | None = field(default=None, metadata=_takes(types.ca_bundle))
 
     token_cookie_name: str = field(default="token", metadata=_takes(types.cookie_name))
@@ -99,6 +99,12 @@ def load() -> Settings:
         return from_environ(os.environ)
     from_file = {name: value for name, value in dotenv_values(Path(".env")).items() if value is not None}
     return from_environ({**from_file, **os.environ})
+
+
+def forget_blank(name: str) -> None:
+    """Take a blank variable out of the environment, for programs that read it by themselves."""
+    if not os.environ.get(name, "set").strip():
+        del os.environ[name]
 
 
 def from_environ(environ: Mapping[str, str]) -> Settings:

@@ -1,6 +1,7 @@
 """gunicorn: threads that wait for the backend, connections that stay open, and nothing a proxy in front could abuse."""
 
 import errno
+import logging
 import os
 import signal
 import socket
@@ -8,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, cast
 
 from config import SettingsError, load
+from proxy.observability import without_request_text
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -41,6 +43,9 @@ secure_scheme_headers: dict[str, str] = {}
 loglevel = "info" if settings.app_env == "production" else "warning"
 
 
+logging.getLogger("gunicorn.error").addFilter(without_request_text)
+
+
 def on_starting(_server: "Arbiter") -> None:
     """Say at once, in one line, that the port is taken; gunicorn would try for five seconds."""
     if "GUNICORN_FD" in os.environ:  # an upgrade in place inherits the socket
@@ -56,10 +61,23 @@ def on_starting(_server: "Arbiter") -> None:
             sys.exit(1)
 
 
+_STOP_NOW = (signal.SIGINT, signal.SIGQUIT)
+
+
+def post_fork(_server: "Arbiter", _worker: "Worker") -> None:
+    """Hold back the signals to stop at once until the worker has loaded: half a load would end in a trace."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_NOW)
+
+
 def post_worker_init(worker: "Worker") -> None:
-    """Leave Ctrl-C to the master, and greet a developer once the first worker serves."""
-    # A terminal sends SIGINT to the workers too; with the master's SIGQUIT on top, gthread's handler interrupts itself
-    # inside ThreadPoolExecutor.shutdown and waits for its own lock until it is killed (gunicorn 27.0.1).
+    """Make a stop at once be one, tell /readyz when we stop, and greet a developer once the first worker serves."""
+    # A terminal sends SIGINT to the workers too, and the master SIGQUIT on top. gthread's handler for both interrupts
+    # itself inside ThreadPoolExecutor.shutdown, or waits for every thread that waits for the backend (gunicorn 27.0.1).
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGQUIT, lambda *_: os._exit(0))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_NOW)
+
+    app = cast("Flask", worker.wsgi)
+    app.extensions["readiness"].is_serving = lambda: worker.alive
     if worker.age == 1 and settings.app_env == "development":
-        print(cast("Flask", worker.wsgi).extensions["welcome"], flush=True)
+        print(app.extensions["welcome"], flush=True)

@@ -7,10 +7,15 @@ BffError                  500 internal             a defect of ours
 ├ NotFound                404 not_found            no such path
 ├ MethodNotAllowed        405 method_not_allowed   the path exists, this method does not
 ├ TooLarge                413 too_large            the body is over the limit
+├ BackendSaturated        503 saturated            no free slot for another exchange
+├ BackendDown             503 backend_down         there is no use in asking the backend now
 ├ BackendUnreachable      502 backend_unreachable  refused, reset, DNS, TLS
 ├ BackendInvalid          502 backend_invalid      not HTTP, cut short, or not JSON where JSON is due
 └ BackendTimeout          504 backend_timeout      no connection, no byte or no end in time
 """
+
+from collections.abc import Mapping
+from types import MappingProxyType
 
 
 class BffError(Exception):
@@ -22,6 +27,7 @@ class BffError(Exception):
     status = 500
     code = "internal"
     message = "Error interno del servidor"
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, detail: str = "", *, message: str | None = None) -> None:
         super().__init__(detail or self.code)
@@ -73,6 +79,24 @@ class TooLarge(BffError):
     status = 413
     code = "too_large"
     message = "La solicitud es demasiado grande"
+
+
+class BackendSaturated(BffError):
+    """503: as many exchanges are under way as this process may hold."""
+
+    status = 503
+    code = "saturated"
+    message = "El servicio está saturado; inténtalo de nuevo en un momento"
+    headers = MappingProxyType({"Retry-After": "1"})
+
+
+class BackendDown(BffError):
+    """503: there is no use in asking the backend now."""
+
+    status = 503
+    code = "backend_down"
+    message = "El servicio no está disponible; inténtalo de nuevo en un momento"
+    headers = MappingProxyType({"Retry-After": "1"})
 
 
 class BackendUnreachable(BffError):

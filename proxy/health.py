@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 from flask import Blueprint, Response, current_app, jsonify
 
+from proxy.errors import BackendDown
 from proxy.fetch import public
 
+_NEVER = float("-inf")
 _CACHED_SECONDS = 1.0
 _PROBE_SECONDS = 0.8  # a Kubernetes probe gives up after 1 s
 
@@ -27,15 +29,25 @@ class Readiness:
         self._clock = clock
         self._lock = threading.Lock()
         self._is_ready = False
-        self._good_until = float("-inf")
+        self.is_serving: Callable[[], bool] = lambda: True  # the server that runs us knows better
+        self._good_until = _NEVER
 
     def is_ready(self) -> bool:
-        """The last answer while it is fresh, else a new one; whoever comes meanwhile waits for the same."""
-        with self._lock:
-            if self._clock() >= self._good_until:
-                self._is_ready = self._probe(_PROBE_SECONDS)
-                self._good_until = self._clock() + _CACHED_SECONDS
-            return self._is_ready
+        """The last answer while it is fresh, else a new one; whoever comes meanwhile gets the last."""
+        if not self.is_serving():
+            return False
+        is_first = self._good_until == _NEVER
+        if self._clock() >= self._good_until and self._lock.acquire(blocking=is_first):
+            try:
+                self._ask_once()
+            finally:
+                self._lock.release()
+        return self._is_ready
+
+    def _ask_once(self) -> None:
+        if self._clock() >= self._good_until:
+            self._is_ready = self._probe(_PROBE_SECONDS)
+            self._good_until = self._clock() + _CACHED_SECONDS
 
 
 @bp.get("/healthz")
@@ -47,7 +59,9 @@ def get_health() -> Response:
 
 @bp.get("/readyz")
 @public
-def get_readiness() -> tuple[Response, int]:
-    """Whether traffic makes sense here: 200, or 503 while the backend cannot be reached."""
+def get_readiness() -> Response:
+    """Whether traffic makes sense here: 200, or 503 while the backend cannot be reached or we are stopping."""
     readiness: Readiness = current_app.extensions["readiness"]
-    return (jsonify(status="ok"), 200) if readiness.is_ready() else (jsonify(status="backend unreachable"), 503)
+    if not readiness.is_ready():
+        raise BackendDown("not ready")
+    return jsonify(status="ok")

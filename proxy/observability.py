@@ -12,6 +12,8 @@ from config import Settings
 
 log = logging.getLogger("bff")
 
+_QUOTES_REQUEST = re.compile(r"Invalid request from ip=[^:]*(?=: )|Error handling request")
+_FORWARDING_FIELDS = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
@@ -29,6 +31,13 @@ def configure_logging() -> None:
     # Both write request targets, and a password-reset token is part of one.
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     logging.getLogger("werkzeug").addFilter(lambda record: "HTTP/1." not in record.getMessage())
+
+
+def without_request_text(record: logging.LogRecord) -> bool:
+    """Cut what gunicorn quotes of a request: a target, or a Cookie line without its colon."""
+    if match := _QUOTES_REQUEST.match(record.getMessage()):
+        record.msg, record.args = match[0], ()
+    return True
 
 
 def _begin() -> None:
@@ -54,6 +63,7 @@ class _ForwardingFieldWarning:
         self._said = False
 
     def __call__(self) -> None:
-        if not self._said and "X-Forwarded-For" in request.headers:
+        sent = [name for name in _FORWARDING_FIELDS if name in request.headers]
+        if sent and not self._said:
             self._said = True
-            log.warning("X-Forwarded-For arrives and is ignored: set TRUSTED_PROXIES to the number of proxies in front")
+            log.warning("%s arrives and is ignored: set TRUSTED_PROXIES to the number of proxies in front", sent[0])

@@ -27,7 +27,7 @@ def free_port() -> int:
 
 @dataclass
 class Server:
-    """gunicorn as the Procfile starts it; `environ` is the whole of its configuration.
+    """The service as the Procfile starts it, in a folder of its own; `environ` is the whole of its configuration.
 
     Used as a context manager: entered, it serves; left, it is stopped and `output` holds what it printed.
     """
@@ -38,10 +38,11 @@ class Server:
 
     def start(self) -> Self:
         """Start the process, without waiting for it to serve."""
+        self._folder = tempfile.TemporaryDirectory()
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by `stop`
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"],
-            cwd=ROOT,
+            [sys.executable, str(ROOT / "serve.py")],
+            cwd=self._folder.name,  # a developer's .env and sandbox are none of ours
             env={"PATH": os.environ["PATH"], "PORT": str(self.port), "WEB_CONCURRENCY": "1", **self.environ},
             stdout=self._log,
             stderr=subprocess.STDOUT,
@@ -64,10 +65,16 @@ class Server:
         self._log.seek(0)
         self.output = self._log.read()
         self._log.close()
+        self._folder.cleanup()
         return status
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the master alone."""
+        os.kill(self._process.pid, number)
+
     def __enter__(self) -> Self:
-        self.start()
+        if not hasattr(self, "_process"):
+            self.start()
         give_up = time.monotonic() + _STARTS_WITHIN_SECONDS
         while not self._serves():
             if self._process.poll() is not None or time.monotonic() > give_up:

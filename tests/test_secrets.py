@@ -4,6 +4,7 @@ import base64
 import http.client
 import json
 import logging
+import socket
 from dataclasses import replace
 
 import pytest
@@ -43,6 +44,15 @@ REQUESTS = [
 ]
 
 
+REFUSED_BY_GUNICORN = [
+    f"PUT /api/auth/reset-password/{RESET_TOKEN}\xff HTTP/1.1\r\nHost: x\r\n\r\n".encode("latin-1"),
+    f"GET /api/auth/me HTTP/1.1\r\nHost: x\r\nCookie token={TOKEN}\r\n\r\n".encode(),
+    f"POST /api/auth/me HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{PASSWORD}\r\n".encode(),
+    f"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    f"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n{PASSWORD}\r\n".encode(),
+]
+
+
 @pytest.fixture
 def misbehaving(backend: Backend) -> Backend:
     """A backend that answers some with a session and others with every kind of failure."""
@@ -64,9 +74,14 @@ def test_no_secret_is_in_an_answer_or_in_the_log(misbehaving):
     with Server({"API_BASE_URL": misbehaving.url}) as server:
         answers = [_ask(server.port, *request) for request in REQUESTS]
 
+        for request in REFUSED_BY_GUNICORN:
+            with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+                connection.sendall(request)
+                connection.makefile("rb").read()
+
     assert [answer for answer in answers if "canary" in answer] == []
     assert "canary" not in server.output
-    assert server.output.count("ms") == len(REQUESTS) + 1  # one line a request, and one for the wait until it served
+    assert server.output.count("Invalid request from") == 3
 
 
 def test_no_secret_is_in_any_logger(misbehaving, settings, caplog):

@@ -1,12 +1,15 @@
 """The service as users start it: gunicorn, its limits, and what it says when it cannot start."""
 
+import contextlib
 import http.client
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import IO
 
 import pytest
@@ -74,6 +77,29 @@ def test_a_header_line_may_have_16_kib(server, size, status):
     assert answer.split()[1] == status
 
 
+def test_a_body_cut_short_is_not_sent_on(server, backend):
+    """gunicorn hands on what came; that it parses does not make it what was meant."""
+    before = len(backend.requests)
+    head = b"POST /api/maintenance HTTP/1.1\r\nHost: x\r\nCookie: token=a\r\nContent-Type: application/json\r\n"
+
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.sendall(head + b"Content-Length: 10\r\n\r\n{}")
+        connection.shutdown(socket.SHUT_WR)
+        status = connection.makefile("rb").readline()
+
+    assert (status.split()[1], len(backend.requests)) == (b"400", before)
+
+
+def test_a_broken_chunk_is_the_browsers_fault(server, backend):
+    """gunicorn raises an error of its own while we read: 400, not a defect of ours."""
+    before = len(backend.requests)
+    head = b"POST /api/maintenance HTTP/1.1\r\nHost: x\r\nCookie: token=a\r\nContent-Type: application/json\r\n"
+
+    status = ask(server, head + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\nzz\r\n{}\r\n")
+
+    assert (status.split()[1], len(backend.requests)) == (b"400", before)
+
+
 @pytest.mark.parametrize(("surplus", "status"), [(0, b"201"), (1, b"413")])
 @pytest.mark.parametrize("framing", ["length", "chunked"])
 def test_a_body_may_have_max_content_length_bytes(server, backend, surplus, status, framing):
@@ -138,6 +164,7 @@ def test_a_forged_scheme_is_not_believed(server, backend):
             "READ_TIMEOUT takes seconds, greater than 0 and at most 86400\n",
         ),
         ({"API_BASE_URL": "http://x", "APP_ENV": "prod"}, "APP_ENV takes production, development or testing\n"),
+        ({"API_BASE_URL": "http://x", "WEB_CONCURRENCY": "two"}, "WEB_CONCURRENCY takes a whole number, 1 to 10000\n"),
     ],
 )
 def test_an_unusable_environment_ends_the_start_in_one_line(environ, line):
@@ -177,6 +204,101 @@ def test_it_stops_at_once_and_without_a_trace(with_signal):
     assert "SIGKILL" not in server.output
 
 
+def test_a_blank_variable_counts_as_not_set():
+    """gunicorn reads WEB_CONCURRENCY by itself, and would end in a trace."""
+    with Server({"API_BASE_URL": "http://x", "WEB_CONCURRENCY": "", "PORT": " "}, port=8000).start() as server:
+        pass
+
+    assert "Traceback" not in server.output
+
+
+@pytest.mark.parametrize("body", [b"", b"half"], ids=["backend-is-silent", "browser-is-slow"])
+def test_ctrl_c_does_not_wait_for_what_is_under_way(body):
+    """gthread alone would, for READ_TIMEOUT or until its master kills it."""
+    asked = threading.Event()
+
+    def be_silent(connection: socket.socket) -> None:
+        asked.set()
+        connection.recv(1)
+
+    request = b"POST /api/maintenance HTTP/1.1\r\nHost: x\r\nCookie: token=a\r\nContent-Type: application/json\r\n"
+    with Backend() as backend, Server({"API_BASE_URL": backend.url}) as server:
+        backend.script("POST /api/maintenance", be_silent)
+        with socket.create_connection(("127.0.0.1", server.port)) as browser:
+            browser.sendall(request + (b"Content-Length: 9\r\n\r\nhalf" if body else b"Content-Length: 2\r\n\r\n{}"))
+            asked.wait(timeout=0.3 if body else 5)
+            started = time.monotonic()
+
+            status = server.stop(signal.SIGINT)
+
+    assert (status, time.monotonic() - started < 5) == (0, True)
+    assert "Traceback" not in server.output
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.05, 0.1, 0.2, 0.3, 0.4])
+def test_ctrl_c_while_it_starts_leaves_no_trace(seconds):
+    """Whatever is being loaded: the configuration, the app, the sandbox's first data."""
+    server = Server({"APP_ENV": "development", "WEB_CONCURRENCY": "2"}).start()
+    time.sleep(seconds)  # there is no event to wait for: any moment must do
+
+    server.stop(signal.SIGINT)
+
+    assert "Traceback" not in server.output
+    assert "SIGKILL" not in server.output
+
+
+def test_it_is_not_ready_once_it_has_been_told_to_stop(backend):
+    """On a connection that was there before: new ones are not accepted any more."""
+    with Server({"API_BASE_URL": backend.url}) as server:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection.request("GET", "/readyz")
+        before = connection.getresponse().status
+        hold = threading.Event()
+        backend.script("GET /api/dashboard", lambda _: hold.wait(timeout=10) and None)
+        with socket.create_connection(("127.0.0.1", server.port)) as busy:
+            busy.sendall(b"GET /api/dashboard HTTP/1.1\r\nHost: x\r\nCookie: token=a\r\n\r\n")
+            server.signal(signal.SIGTERM)
+            after = _status_once_stopping(connection)
+            hold.set()
+        connection.close()
+
+    assert (before, after) == (200, 503)
+
+
+def _status_once_stopping(connection: http.client.HTTPConnection) -> int:
+    """The status of /readyz once the signal has arrived; a connection that is closed instead says as much."""
+    for _ in range(100):
+        try:
+            connection.request("GET", "/readyz")
+            response = connection.getresponse()
+            response.read()
+        except (OSError, http.client.HTTPException):
+            return 503
+        if response.status != 200:
+            return response.status
+        time.sleep(0.02)
+    return 200
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_as_many_requests_wait_at_once_as_there_are_threads(threads):
+    """THREADS; one worker here."""
+    both = threading.Barrier(2)
+
+    def wait_for_the_other(connection: socket.socket) -> None:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(timeout=1)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+    request = b"GET /api/dashboard HTTP/1.1\r\nHost: x\r\nCookie: token=a\r\nConnection: close\r\n\r\n"
+    with Backend() as backend, Server({"API_BASE_URL": backend.url, "THREADS": str(threads)}) as server:
+        backend.script("GET /api/dashboard", wait_for_the_other)
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda _: ask(server, request), range(2)))
+
+    assert both.broken == (threads == 1)
+
+
 def test_flask_run_serves_the_same_app():
     """`.flaskenv` makes it development; its own request log, which shows targets, is off."""
     port = free_port()
@@ -187,9 +309,11 @@ def test_flask_run_serves_the_same_app():
     started = next(line for line in output if b"Running on" in line)
     put = b"PUT /api/auth/reset-password/canary HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
-    answer = ask(Server({}, port=port), put)
-    process.send_signal(signal.SIGINT)
-    rest, _ = process.communicate(timeout=10)
+    try:
+        answer = ask(Server({}, port=port), put)
+    finally:
+        process.terminate()
+        rest, _ = process.communicate(timeout=10)
 
     assert f"http://127.0.0.1:{port}".encode() in started
     assert answer.startswith(b"HTTP/1.1 400")

@@ -1,6 +1,9 @@
 """What the platform asks."""
 
 import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from app import create_app
@@ -31,7 +34,35 @@ def test_it_is_not_ready_while_the_backend_is_gone(settings):
 
         response = create_app(gone).test_client().get("/readyz")
 
-    assert (response.status_code, response.json) == (503, {"status": "backend unreachable"})
+    assert (response.status_code, response.headers["X-BFF-Error"]) == (503, "backend_down")
+    assert response.headers["Retry-After"] == "1"
+
+
+def test_it_is_not_ready_while_it_stops(anonymous):
+    """The server says so; the backend need not be asked."""
+    anonymous.application.extensions["readiness"].is_serving = lambda: False
+
+    assert anonymous.get("/readyz").status_code == 503
+
+
+def test_probes_at_once_ask_the_backend_once():
+    """Whoever comes while the backend is asked waits for the same answer."""
+    asked: list[float] = []
+    together = threading.Barrier(3)
+
+    def probe(seconds: float) -> bool:
+        asked.append(seconds)
+        time.sleep(0.05)  # a backend takes its time
+        return True
+
+    def ask(readiness: Readiness) -> bool:
+        together.wait(timeout=5)
+        return readiness.is_ready()
+
+    with ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(ask, [Readiness(probe)] * 3))
+
+    assert (answers, len(asked)) == ([True] * 3, 1)
 
 
 def test_the_answer_is_kept_for_a_second():

@@ -46,6 +46,14 @@ def test_a_log_line_says_what_happened_and_not_to_whom(client, backend, caplog):
     assert re.fullmatch(r"GET /api/vehicles/<alias>/stats 200 - \d+\.\d ms r-1", caplog.messages[-1])
 
 
+@pytest.mark.parametrize("name", ["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"])
+def test_each_forwarding_field_is_warned_of(anonymous, caplog, name):
+    """A proxy may send only some."""
+    anonymous.get("/healthz", headers={name: "x"})
+
+    assert any(name in message and "TRUSTED_PROXIES" in message for message in caplog.messages)
+
+
 def test_a_forwarding_field_that_nobody_is_trusted_to_send_is_ignored_and_said_once(client, backend, caplog):
     """TRUSTED_PROXIES=0: the browser could have written it; an operator has probably forgotten the setting."""
     backend.answer("GET /api/vehicles", json=[])

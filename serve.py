@@ -1,0 +1,32 @@
+"""gunicorn with our configuration: what the Procfile and `make run` start."""
+
+import signal
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    # Until gunicorn's master takes over, Ctrl-C ends the process as it ends any other: without a trace.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+import config
+
+HERE = Path(__file__).parent
+
+
+def main() -> None:
+    """Judge the environment, in one line where it cannot be used, and become gunicorn's master."""
+    try:
+        config.load()
+    except config.SettingsError as error:
+        sys.exit(str(error))
+    # At its import gunicorn parses WEB_CONCURRENCY itself, and ends in a trace where a platform left it blank.
+    config.forget_blank("WEB_CONCURRENCY")
+
+    from gunicorn.app.wsgiapp import run  # noqa: PLC0415 - see above
+
+    sys.argv = [sys.argv[0], "--config", str(HERE / "gunicorn.conf.py"), "wsgi:app"]
+    run()
+
+
+if __name__ == "__main__":
+    main()
