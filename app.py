@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
+from flask.json.provider import DefaultJSONProvider
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import config
@@ -38,9 +39,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["settings"] = settings
     # One more than is taken: of a chunked body Werkzeug keeps what fits, and does not say that there was more.
     app.config["MAX_CONTENT_LENGTH"] = settings.max_content_length + 1
-    app.json.ensure_ascii = False  # type: ignore[attr-defined]
-    app.json.compact = True  # type: ignore[attr-defined]
-    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.json = _Json(app)
     app.url_map.merge_slashes = False  # a path is answered or refused, never redirected
     proxy.init_app(app, settings)
 
@@ -48,6 +47,18 @@ def create_app(settings: Settings | None = None) -> Flask:
     with_client = ProxyFix(RawPath(app.wsgi_app), x_for=hops, x_proto=hops, x_host=hops)
     app.wsgi_app = with_client  # type: ignore[method-assign]
     return app
+
+
+class _Json(DefaultJSONProvider):
+    """Compact, in UTF-8; half a surrogate pair, which JSON can spell and UTF-8 cannot, becomes a question mark."""
+
+    ensure_ascii = False
+    sort_keys = False
+    compact = True
+
+    def dumps(self, obj: Any, **options: Any) -> str:
+        """`obj` as JSON."""
+        return super().dumps(obj, **options).encode("utf-8", "replace").decode()
 
 
 def _with_sandbox(app: Flask, settings: Settings) -> Settings:

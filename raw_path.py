@@ -30,15 +30,18 @@ class RawPath:
 
 
 def raw_path(environ: "WSGIEnvironment") -> str:
-    """The path of the request target, as it came; a byte outside of printable ASCII is percent-encoded.
-
-    A server that hands on no request target (neither `RAW_URI` nor `REQUEST_URI`) has its decoded path encoded again:
-    right for everything but `%2F`.
-    """
-    target: str | None = environ.get("RAW_URI") or environ.get("REQUEST_URI")
-    if target is None:
-        return quote(environ.get("PATH_INFO", "").encode("latin-1"))
-    path = target.partition("?")[0]
+    """The path of the request target, as it came; a byte outside of printable ASCII is percent-encoded."""
+    path = raw_target(environ).partition("?")[0]
     if "://" in path and not path.startswith("/"):  # absolute-form, RFC 9112 §3.2.2
         path = "/" + path.partition("://")[2].partition("/")[2]
     return quote(path.encode("latin-1"), safe=_PRINTABLE_ASCII)
+
+
+def raw_target(environ: "WSGIEnvironment") -> str:
+    """The request target as it came (RFC 9112 §3.2), its bytes as latin-1.
+
+    A server that hands on none (neither `RAW_URI` nor `REQUEST_URI`) has its decoded path encoded again: right for
+    everything but `%2F`; the query is left out then.
+    """
+    target: str | None = environ.get("RAW_URI") or environ.get("REQUEST_URI")
+    return quote(environ.get("PATH_INFO", "").encode("latin-1")) if target is None else target

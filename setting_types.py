@@ -19,19 +19,21 @@ TokenSource = Literal["cookie", "nextauth"]
 SameSite = Literal["Strict", "Lax", "None"]
 
 _COOKIE_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 6265 §4.1.1: a token of RFC 9110 §5.6.2
-_LABEL = r"[0-9A-Za-z_]([0-9A-Za-z_-]*[0-9A-Za-z_])?"  # container networks name hosts with an underscore
+# RFC 1035 §2.3.4, and the underscore, with which container networks name hosts.
+_LABEL = r"(?=[^.]{1,63}(?:\.|$))[0-9A-Za-z_]([0-9A-Za-z_-]*[0-9A-Za-z_])?"
 _HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*\.?")
 _IPV6 = re.compile(r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 _PATH = re.compile(r"(/([A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*)*")  # RFC 3986 §3.3
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _METHOD = re.compile(r"[A-Z]+")
 _PROXY_PATTERN = re.compile(r"(?:[A-Za-z0-9._~!$&'()+;=:@/*-]|%[0-9A-Fa-f]{2}|\{[A-Za-z_][A-Za-z0-9_]*\})+")
-_SIZE = re.compile(r"(\d{1,15})\s*(|KiB|MiB|GiB)")
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
+_SIZE = re.compile(r"([0-9]{1,15})\s*(|KiB|MiB|GiB)")
 _SIZE_UNITS = {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _YES = frozenset({"1", "true", "on", "yes"})
 _NO = frozenset({"0", "false", "off", "no"})
 _RATELIMIT_STORAGES = ("memory://", "redis://", "rediss://", "redis+sentinel://", "redis+cluster://")
-_BEARER = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750 §2.1
+BEARER = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # b64token, RFC 6750 §2.1: nothing else fits behind `Bearer`
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -95,21 +97,21 @@ def at_least_one(text: str) -> int:
     return _whole_number(text, 1, 10**9, "a whole number, 1 or more")
 
 
+def few(text: str) -> int:
+    """A number of processes or threads."""
+    return _whole_number(text, 1, 10_000, "a whole number, 1 to 10000")
+
+
 def hops(text: str) -> int:
     """A number of proxies; none is a number too."""
     return _whole_number(text, 0, 100, "a whole number, 0 to 100")
 
 
 def seconds(text: str) -> float:
-    """A duration; neither NaN nor infinity is one."""
-    wanted = ValueError("seconds, greater than 0 and at most 86400")
-    try:
-        value = float(text)
-    except ValueError:
-        raise wanted from None
-    if not 0 < value <= 86_400:
-        raise wanted
-    return value
+    """A duration, with or without a fraction."""
+    if not _NUMBER.fullmatch(text) or not 0 < float(text) <= 86_400:
+        raise ValueError("seconds, greater than 0 and at most 86400")
+    return float(text)
 
 
 def size(text: str) -> int:
@@ -124,9 +126,9 @@ def base_url(text: str) -> str:
     """An address that paths are appended to, without a trailing slash."""
     url = _http_url(text)
     is_plain = _PATH.fullmatch(url.path) and not {".", ".."} & set(url.path.split("/")) if url else False
-    if not url or not is_plain or "?" in text or "#" in text:
+    if not url or not is_plain or not text.isprintable() or " " in text or "?" in text or "#" in text:
         raise ValueError("an http:// or https:// URL without user name, query or fragment")
-    return text.rstrip("/")
+    return f"{url.scheme}://{url.netloc}{url.path}".rstrip("/")
 
 
 def ca_bundle(text: str) -> str:
@@ -195,7 +197,7 @@ def rate_limit_storage(text: str) -> Secret:
 
 def bearer_token(text: str) -> Secret:
     """A token that fits into an Authorization field."""
-    if not _BEARER.fullmatch(text):
+    if not BEARER.fullmatch(text):
         raise ValueError("a token of letters, digits and -._~+/")
     return Secret(text)
 

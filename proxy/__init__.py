@@ -4,14 +4,16 @@ from flask import Flask
 
 from config import Settings
 from proxy import fetch, health, observability, relay, security
-from proxy.api import GROUPS
+from proxy.api import GROUPS, passthrough
 from proxy.tokens import TokenCookie
 from proxy.upstream import Upstream
 
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Make `app` serve the BFF's endpoints."""
-    upstream = Upstream(settings)
+    if settings.api_base_url is None:
+        raise ValueError("api_base_url is None")
+    upstream = Upstream(settings.api_base_url, settings)
     app.extensions["upstream"] = upstream
     app.extensions["token_cookie"] = TokenCookie(settings)
     app.extensions["readiness"] = health.Readiness(upstream.is_reachable)
@@ -21,4 +23,5 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.before_request(fetch.require_token)
     for group in (*GROUPS, health.bp):
         app.register_blueprint(group)
+    passthrough.init_app(app, settings)
     relay.init_app(app)

@@ -1,6 +1,5 @@
 """The one door to the backend for the typed route groups: who asks, for what path, with what body."""
 
-import json
 import re
 import time
 from collections.abc import Callable
@@ -9,9 +8,10 @@ from urllib.parse import quote, unquote_to_bytes
 
 import requests
 from flask import current_app, g, request
+from werkzeug.exceptions import HTTPException
 
 from config import Settings
-from proxy import headers
+from proxy import headers, strict_json
 from proxy.errors import BadRequest, NotFound, NotSignedIn, TooLarge
 from proxy.tokens import Token, TokenCookie
 from proxy.upstream import Upstream
@@ -50,8 +50,14 @@ def require_token() -> None:
         NotSignedIn: No cookie, or one that cannot be a token.
         SessionExpired: The token's own `exp` has passed.
     """
-    if needs_token() and request.method != "OPTIONS":  # Flask answers OPTIONS from the URL rules
+    if needs_token() and not is_answered_for_all():
         g.token = find_token()
+
+
+def is_answered_for_all() -> bool:
+    """Whether this is an OPTIONS that asks about us: Flask's, from the URL rules, or a preflight (Fetch §4.8)."""
+    is_flasks = getattr(request.url_rule, "provide_automatic_options", False)
+    return request.method == "OPTIONS" and (is_flasks or "Access-Control-Request-Method" in request.headers)
 
 
 def find_token() -> Token:
@@ -96,9 +102,13 @@ def bff_fetch(method: str, path: str, *, body: bytes | None = None) -> requests.
     """
     upstream: Upstream = current_app.extensions["upstream"]
     query: str = request.environ.get("QUERY_STRING", "")
-    origin = headers.Origin(request.remote_addr, request.scheme, request.host, g.request_id)
-    fields = headers.outgoing(request.headers, origin, g.get("token"), has_body=body is not None)
+    fields = headers.outgoing(request.headers, asker(), g.get("token"), has_body=body is not None)
     return upstream.send(method, f"{path}?{query}" if query else path, fields, body)
+
+
+def asker() -> headers.Asker:
+    """Who sent the current request, and under which address we were asked."""
+    return headers.Asker(request.remote_addr, request.scheme, request.host, g.request_id)
 
 
 def backend_path(template: str, *segments: str) -> str:
@@ -127,16 +137,13 @@ def json_body(*required: str, missing: str = "Faltan campos requeridos") -> Json
         BadRequest: It is no such object, or a required field is missing.
         TooLarge: It is longer than MAX_CONTENT_LENGTH.
     """
+    body = JsonBody(_whole_body())
     # A cross-site form can send JSON too, but not under this content type without a preflight.
     if request.mimetype != "application/json":
         raise BadRequest("the body is not application/json")
-    settings: Settings = current_app.extensions["settings"]
-    body = JsonBody(request.get_data())
-    if len(body) > settings.max_content_length:
-        raise TooLarge
     try:
-        body.fields = json.loads(body.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
+        body.fields = strict_json.parse(body)
+    except ValueError as error:
         raise BadRequest("the body is not JSON") from error
     if not isinstance(body.fields, dict):
         raise BadRequest("the body is not a JSON object")
@@ -145,8 +152,26 @@ def json_body(*required: str, missing: str = "Faltan campos requeridos") -> Json
     return body
 
 
+def _whole_body() -> bytes:
+    settings: Settings = current_app.extensions["settings"]
+    try:
+        body = request.get_data()
+    except HTTPException:
+        raise
+    except Exception as error:  # each server has its own for a chunk that is none
+        raise BadRequest("the browser's body broke off") from error
+    if len(body) > settings.max_content_length:
+        raise TooLarge
+    if request.content_length not in {None, len(body)}:
+        raise BadRequest("the browser hung up in its body")
+    return body
+
+
 def _json_body_of(fields: dict[str, Any]) -> JsonBody:
-    body = JsonBody(json.dumps(fields).encode())
+    try:
+        body = JsonBody(strict_json.dumps(fields))
+    except ValueError as error:
+        raise BadRequest("the body holds a number that is none") from error
     body.fields = fields
     return body
 

@@ -1,13 +1,51 @@
-"""Which header fields cross, in each direction, for the typed route groups: a short list, and nothing besides it."""
+"""Which header fields cross, in each direction.
 
+The typed groups know their backend: a short list crosses, and nothing besides it (`outgoing`, `incoming`). Through
+`/api/proxy/*` everything end-to-end crosses but what is named here (`outgoing_all`, `incoming_all`).
+"""
+
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from proxy.tokens import Token
 
 # What the backend can use of a browser's request. Its rate limits count by address and User-Agent together.
 _FORWARDED = ("User-Agent", "Accept-Language", "traceparent", "tracestate")
 _RETURNED = ("Retry-After",)
+
+# RFC 9110 §7.6.1; the Proxy-Auth pair by §11.7; Trailer by RFC 2616 §13.5.1; Proxy-Connection by nobody but browsers.
+HOP_BY_HOP = frozenset(
+    "connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding "
+    "upgrade http2-settings".split()
+)
+# What the browser says of itself to us alone, what would forge who asks, and what would change method or path after
+# the allow-list was asked. (An `Origin` is answered with an error by backends that keep a CORS list of their own.)
+_NOT_FORWARDED = HOP_BY_HOP | frozenset(
+    "authorization content-length cookie expect host origin via forwarded client-ip true-client-ip x-client-ip "
+    "x-real-ip x-cluster-client-ip cf-connecting-ip fastly-client-ip x-http-method x-http-method-override "
+    "x-method-override x-original-url x-rewrite-url x-request-id".split()
+)
+# What would set state or policy for our origin, name the server behind it, or be taken for our own word.
+_NOT_RETURNED = HOP_BY_HOP | frozenset(
+    "set-cookie set-cookie2 clear-site-data strict-transport-security public-key-pins alt-svc nel report-to "
+    "reporting-endpoints content-security-policy content-security-policy-report-only x-frame-options refresh "
+    "service-worker-allowed date server via x-powered-by x-aspnet-version x-aspnetmvc-version x-runtime "
+    "x-content-type-options x-bff-error x-request-id cache-control".split()
+)
+_ADDRESSES = frozenset({"location", "content-location"})
+_SHARED = frozenset({"public", "s-maxage"})
+_SHORT_TEXT = re.compile(r"[\x20-\x7e]{1,64}")
+_FIELD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*")  # RFC 9110 §5.1, §5.5
+_NOT_A_REFERENCE = re.compile(r"[\x00-\x20\x7f\\]")  # browsers read a backslash as a slash
+
+# A page of the backend's must not run as a page of ours.
+SANDBOXED = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'",
+}
 
 
 class Fields(Protocol):
@@ -18,7 +56,7 @@ class Fields(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class Asker:
     """Who asked, and under which address we were asked, as TRUSTED_PROXIES lets us believe."""
 
     client: str | None
@@ -27,35 +65,116 @@ class Origin:
     request_id: str
 
 
-def outgoing(incoming: Fields, origin: Origin, token: Token | None, *, has_body: bool) -> dict[str, str]:
-    """The fields of the request to the backend.
+def outgoing(incoming: Fields, asker: Asker, token: Token | None, *, has_body: bool) -> dict[str, str]:
+    """The fields of a typed group's request to the backend.
 
     First what the browser may say, less what it names in `Connection` (RFC 9110 §7.6.1), then what we say: so no
     browser can remove or replace the bearer token or the forwarding fields.
     """
-    named = connection_options(incoming)
+    named = connection_options(incoming.get("Connection"))
     fields = {name: value for name in _FORWARDED if name.lower() not in named and (value := incoming.get(name))}
-    fields |= {
-        "Accept": "application/json",
-        "Accept-Encoding": "identity",  # we look into every body; a compressed one would be unpacked and sent plain
-        "X-Forwarded-Proto": origin.scheme,
-        "X-Forwarded-Host": origin.host,
-        "X-Request-ID": origin.request_id,
-    }
-    if origin.client:
-        fields["X-Forwarded-For"] = origin.client
+    fields["Accept"] = "application/json"
+    fields["Accept-Encoding"] = "identity"  # we look into every body; a compressed one would go back unpacked
     if has_body:
         fields["Content-Type"] = "application/json"
+    return fields | _our_own(asker, token)
+
+
+def incoming(reply: Fields) -> dict[str, str]:
+    """The fields of a reply that a typed group gives back; what describes the body is written anew."""
+    return {name: value for name in _RETURNED if (value := reply.get(name)) and _SHORT_TEXT.fullmatch(value)}
+
+
+def outgoing_all(incoming: Iterable[tuple[str, str]], asker: Asker, token: Token, pseudonym: str) -> dict[str, str]:
+    """The fields of a request through `/api/proxy/*`: all that is end-to-end, then ours, as in `outgoing`.
+
+    Args:
+        incoming: The browser's fields; WSGI has joined those of one name already.
+        asker: Who asked.
+        token: The user's.
+        pseudonym: What `Via` calls us (RFC 9110 §7.6.3).
+    """
+    received = {name.lower(): (name, value) for name, value in incoming}
+    named = connection_options(received.get("connection", ("", ""))[1])
+    fields = {
+        name: value
+        for lower, (name, value) in received.items()
+        if lower not in named and lower not in _NOT_FORWARDED and not lower.startswith("x-forwarded-")
+    }
+    _, via = received.get("via", ("", ""))
+    fields["Via"] = f"{via}, 1.1 {pseudonym}" if via else f"1.1 {pseudonym}"
+    return fields | _our_own(asker, token)
+
+
+def incoming_all(reply: Iterable[tuple[str, str]], base_url: str, prefix: str) -> Iterator[tuple[str, str]]:
+    """The fields of a reply that `/api/proxy/*` gives back: all that is end-to-end and not the backend's own affair.
+
+    Args:
+        reply: As received: fields of one name apart, in their order (RFC 9110 §5.3).
+        base_url: Of the backend. Where a field names it, it is mapped to `prefix`, or the field is dropped.
+        prefix: Our path in the place of `base_url`.
+    """
+    received = [(name, name.lower(), value) for name, value in reply]
+    named = {option for _, lower, value in received if lower == "connection" for option in connection_options(value)}
+    host = urlsplit(base_url).netloc.lower()
+    for name, lower, value in received:
+        if lower in _NOT_RETURNED or lower in named or lower.startswith("access-control-"):
+            continue
+        if not _FIELD.fullmatch(f"{name}:{value}"):
+            continue
+        shown = _mapped(value, base_url, prefix) if lower in _ADDRESSES else value
+        if shown is not None and host not in shown.lower():
+            yield name, shown
+    yield "Cache-Control", _for_one_user(value for _, lower, value in received if lower == "cache-control")
+
+
+def connection_options(value: str | None) -> frozenset[str]:
+    """The names in a `Connection` field, in lower case: fields that are for this hop alone (RFC 9110 §7.6.1)."""
+    return frozenset(name.strip().lower() for name in (value or "").split(","))
+
+
+def _our_own(asker: Asker, token: Token | None) -> dict[str, str]:
+    fields = {
+        "X-Forwarded-Proto": asker.scheme,
+        "X-Request-ID": asker.request_id,
+    }
+    if asker.host:
+        fields["X-Forwarded-Host"] = asker.host
+    if asker.client:
+        fields["X-Forwarded-For"] = asker.client
     if token:
         fields["Authorization"] = f"Bearer {token.value}"
     return fields
 
 
-def incoming(reply: Fields) -> dict[str, str]:
-    """The fields of the backend's reply that the browser gets; what describes the body is written anew."""
-    return {name: value for name in _RETURNED if (value := reply.get(name))}
+def _mapped(reference: str, base_url: str, prefix: str) -> str | None:
+    """A reference of the backend (RFC 3986 §4.1) as one of ours; None where it leads elsewhere."""
+    if _NOT_A_REFERENCE.search(reference):
+        return None
+    base = urlsplit(base_url)
+    try:
+        target = urlsplit(reference)
+        is_ours = (target.scheme or base.scheme, target.netloc.lower() or base.netloc.lower()) == (
+            base.scheme,
+            base.netloc.lower(),
+        )
+    except ValueError:
+        return None
+    if not is_ours:
+        return None
+    if not target.path.startswith("/"):
+        return reference if not target.scheme and not target.netloc else prefix
+    if target.path != base.path and not target.path.startswith(f"{base.path}/"):
+        return None
+    return target._replace(scheme="", netloc="", path=prefix + target.path.removeprefix(base.path)).geturl()
 
 
-def connection_options(fields: Fields) -> frozenset[str]:
-    """The names in `Connection`, in lower case: fields that are for this hop alone (RFC 9110 §7.6.1)."""
-    return frozenset(name.strip().lower() for name in (fields.get("Connection") or "").split(","))
+def _for_one_user(values: Iterable[str]) -> str:
+    """What the backend says of caching, less what is for caches that several users share; nothing said, no-store."""
+    directives = [part.strip() for value in values for part in value.split(",") if part.strip()]
+    kept = [part for part in directives if part.partition("=")[0].lower() not in _SHARED]
+    if not kept:
+        return "no-store"
+    return (
+        ", ".join(kept) if {"private", "no-store"} & {part.lower() for part in kept} else ", ".join(["private", *kept])
+    )

@@ -5,16 +5,17 @@ import logging
 import re
 
 import requests
-from flask import Flask, Response, jsonify
+from flask import Flask, Response, current_app, jsonify
 from werkzeug.exceptions import HTTPException
 
-from proxy import headers
+from proxy import headers, strict_json
 from proxy.errors import BackendInvalid, BadRequest, BffError, MethodNotAllowed, NotFound, TooLarge
-from proxy.upstream import read
+from proxy.upstream import read_body
 
 log = logging.getLogger("bff")
 
-_DUPLICATE_KEY = re.compile(r"E11000 duplicate key .*\bindex: (?P<field>\w+?)_1\b")
+_DUPLICATE_KEY = re.compile(r"E11000 duplicate key .*?\bindex: (?P<field>\w+?)_1\b")
+_LONGEST_DATABASE_ERROR = 1000
 _BY_STATUS = {error.status: error for error in (BadRequest, NotFound, MethodNotAllowed, TooLarge)}
 
 
@@ -32,10 +33,12 @@ def relay(reply: requests.Response, *, otherwise: str) -> Response:
         BackendInvalid: A redirect, or a body that is not JSON or ends too early. 204 and errors may come without one.
         BackendTimeout: The body did not end in time.
     """
-    body = read(reply)
+    body = read_body(reply)
     status = reply.status_code
     if not 200 <= status < 300 and not 400 <= status < 600:
         raise BackendInvalid(f"the backend answered {status}")
+    if reply.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise BackendInvalid("the backend compresses though it was asked not to")
     document = _document(body, may_be_empty=status == 204 or status >= 400)
     if status >= 400:
         response = jsonify(error=_message(document, status, otherwise))
@@ -59,7 +62,7 @@ def without_token(response: Response) -> Response:
     if response.data:
         document = json.loads(response.data, object_pairs_hook=drop)
         if found:
-            response.data = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+            response.data = current_app.json.dumps(document)
     return response
 
 
@@ -74,8 +77,8 @@ def _document(body: bytes, *, may_be_empty: bool) -> object:
     if may_be_empty and not body:
         return None
     try:
-        return json.loads(body.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
+        return strict_json.parse(body)
+    except ValueError as error:
         raise BackendInvalid("the backend's body is not JSON") from error
 
 
@@ -86,7 +89,8 @@ def _message(document: object, status: int, otherwise: str) -> str:
     said = document if isinstance(document, dict) else {}
     texts = (text for text in (said.get("error"), said.get("message")) if isinstance(text, str) and text.strip())
     text = next(texts, otherwise)
-    duplicate = _DUPLICATE_KEY.search(text)  # the database's words, with the names of its collections and indexes
+    # The database's words, with the names of its collections and indexes.
+    duplicate = _DUPLICATE_KEY.match(text[:_LONGEST_DATABASE_ERROR])
     return f"El {duplicate['field']} ya existe" if duplicate else text
 
 
@@ -96,14 +100,15 @@ def _show(error: BffError) -> Response:
     response = jsonify(error=error.message)
     response.status_code = error.status
     response.headers["X-BFF-Error"] = error.code
+    response.headers.update(error.headers)
     return response
 
 
 def _show_http(error: HTTPException) -> Response:
     """What Flask and Werkzeug raise by themselves: no such path or method, a body too long, a request cut short."""
-    response = _show(
-        _BY_STATUS.get(error.code or 500, BadRequest if (error.code or 500) < 500 else BffError)(str(error))
-    )
+    status = error.code or 500
+    kind = _BY_STATUS.get(status, BadRequest if status < 500 else BffError)
+    response = _show(kind(error.name))
     response.headers.extend(field for field in error.get_headers() if field[0] == "Allow")
     return response
 

@@ -4,7 +4,6 @@ import base64
 import binascii
 import json
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,8 +11,8 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from config import Settings
 from proxy.errors import NotSignedIn, SessionExpired
+from setting_types import BEARER
 
-_BEARER = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # b64token, RFC 6750 §2.1: nothing else fits behind `Bearer`
 _END_OF_TIME = 2**53  # seconds; every number below is exact as a float
 
 
@@ -68,7 +67,7 @@ class TokenCookie:
             return value
         try:
             return self._fernet.decrypt(value).decode()
-        except (InvalidToken, UnicodeDecodeError):
+        except (InvalidToken, ValueError):  # the latter for what is not ASCII, before and after
             raise NotSignedIn("the token cookie was not encrypted with one of the keys") from None
 
 
@@ -78,7 +77,7 @@ def parse(value: object) -> Token:
     Raises:
         NotSignedIn: It cannot stand behind `Authorization: Bearer`.
     """
-    if not isinstance(value, str) or not _BEARER.fullmatch(value):
+    if not isinstance(value, str) or not BEARER.fullmatch(value):
         raise NotSignedIn("the token cookie cannot be a token")
     return Token(value, _expiry(value))
 

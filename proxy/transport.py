@@ -20,14 +20,31 @@ from requests.cookies import RequestsCookieJar
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+# Of a streamed request body: gunicorn waits until a piece is full, so a small one leaves early.
+_PIECE_BYTES = 8 * 1024
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class Exchange:
-    """What our connection class needs to know of the request it carries, and urllib3 does not hand on."""
+    """What our connection class needs to know of the request it carries, and urllib3 does not hand on.
+
+    `deadline` is on the monotonic clock, and may be moved while a body comes in.
+    """
 
     target: str
     read_timeout: float
     deadline: float
+
+    def seconds_left(self) -> float:
+        """Until the deadline.
+
+        Raises:
+            TimeoutError: It has passed.
+        """
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the deadline has passed")
+        return left
 
 
 current_exchange: ContextVar[Exchange] = ContextVar("current_exchange")
@@ -62,7 +79,7 @@ class Adapter(HTTPAdapter):
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
         """Build the pool (called by HTTPAdapter)."""
-        super().init_poolmanager(connections, maxsize, block, ssl_context=self._tls, **options)
+        super().init_poolmanager(connections, maxsize, block, ssl_context=self._tls, blocksize=_PIECE_BYTES, **options)
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
 
     def cert_verify(self, *args: Any) -> None:
@@ -108,10 +125,7 @@ class _BoundedReader(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int | None:
         """Fill `buffer` with what comes next (io.RawIOBase)."""
-        left = self._exchange.deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the deadline has passed")
-        self._sock.settimeout(min(left, self._exchange.read_timeout))
+        self._sock.settimeout(min(self._exchange.seconds_left(), self._exchange.read_timeout))
         return self._raw.readinto(buffer)
 
     def close(self) -> None:
@@ -130,13 +144,26 @@ class _Connection(HTTPConnection):
         url = current_exchange.get().target
         super().putrequest(method, url, skip_host, skip_accept_encoding)
 
+    def send(self, data: Any) -> None:
+        """Send bytes (http.client) within the deadline: urllib3 leaves the connect timeout on the socket."""
+        if self.sock is None:
+            self.connect()
+        self.sock.settimeout(current_exchange.get().seconds_left())
+        super().send(data)
+
     def _encode_request(self, request: str) -> bytes:
         """A server's bytes reach WSGI as latin-1 (PEP 3333); `http.client` would refuse those outside of ASCII."""
         return request.encode("latin-1")
 
 
 class _TlsConnection(_Connection, HTTPSConnection):
-    pass
+    @property
+    def is_connected(self) -> bool:
+        """Whether the connection may be used again (urllib3): not while OpenSSL holds bytes that nobody asked for.
+
+        urllib3 looks at the socket alone; a surplus response in the same TLS record would be the next user's.
+        """
+        return super().is_connected and not (isinstance(self.sock, ssl.SSLSocket) and self.sock.pending())
 
 
 class _Pool(HTTPConnectionPool):

@@ -4,10 +4,13 @@ Every failure of the network becomes one of `errors` here; nothing above knows `
 """
 
 import http.client
+import math
 import re
 import ssl
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Protocol
 
 import requests
 import urllib3
@@ -22,34 +25,47 @@ from proxy.transport import Adapter, Exchange, Session, current_exchange
 # RFC 9112 §3.2.1: behind anything but a slash, `http://api` + `@evil.example/` is another host; and neither blanks nor
 # control characters fit into a request line.
 _TARGET = re.compile(r"/[^\x00-\x20\x7f]*")
+_NOT_HTTP = (http.client.HTTPException, urllib3.exceptions.InvalidHeader)
+
+
+class Stream(Protocol):
+    """A body that is read while it is sent; `length` in bytes, None when it is not known and goes out in chunks."""
+
+    length: int | None
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes; none at the end."""
+
+
+Body = bytes | Stream
 
 
 class Upstream:
     """The backend: its address, and the connections that are open to it.
 
     Args:
-        settings: `api_base_url`, the timeouts, `threads` (the size of the pool) and `backend_ca_bundle` are used.
+        base_url: `http` or `https`, with or without a path, without a trailing slash.
+        settings: The timeouts, `threads` (the size of the pool) and `backend_ca_bundle` are used.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        if settings.api_base_url is None:
-            raise ValueError("api_base_url is None")
-        self._base_url = settings.api_base_url
+    def __init__(self, base_url: str, settings: Settings) -> None:
+        self._base_url = base_url
         self._prefix = re.sub(r"^https?://[^/]*", "", self._base_url)
         self._connect_timeout = settings.connect_timeout
         self._read_timeout = settings.read_timeout
         self._deadline = settings.request_deadline
         self._session = Session()
-        self._session.mount(self._base_url + "/", Adapter(settings.threads, _tls_context(settings)))
+        self._session.mount(self._base_url + "/", Adapter(settings.threads, _tls_context(base_url, settings)))
 
     def send(
         self,
         method: str,
         target: str,
         headers: Mapping[str, str],
-        body: bytes | None = None,
+        body: Body | None = None,
         *,
         deadline: float | None = None,
+        bounds_body: bool = True,
     ) -> requests.Response:
         """Send one request, and wait for the head of the reply.
 
@@ -57,11 +73,12 @@ class Upstream:
             method: In capitals.
             target: Path and query below the base URL, percent-encoded; these very characters go out.
             headers: All fields but `Host` and `Content-Length`.
-            body: Sent as it is; None sends none.
-            deadline: Seconds for the whole exchange, to the last byte of the body; REQUEST_DEADLINE when None.
+            body: Sent as it is, a stream in pieces; None sends none.
+            deadline: Seconds for the whole exchange; REQUEST_DEADLINE when None.
+            bounds_body: Whether the deadline is for the last byte of the reply, or for the end of its head.
 
         Returns:
-            The reply, whatever its status, its body unread: pass it to `read`, or close it.
+            The reply, whatever its status, its body unread: pass it to `read_body`, or close it.
 
         Raises:
             BadRequest: The target does not begin with a slash, or cannot stand in a request line.
@@ -75,7 +92,7 @@ class Upstream:
         exchange = Exchange(self._prefix + target, self._read_timeout, time.monotonic() + seconds)
         token = current_exchange.set(exchange)
         try:
-            return self._session.send(
+            reply = self._session.send(
                 _prepare(method, self._base_url + target, headers, body),
                 stream=True,
                 timeout=(min(self._connect_timeout, seconds), min(self._read_timeout, seconds)),
@@ -86,11 +103,15 @@ class Upstream:
             raise _translate(error) from error
         finally:
             current_exchange.reset(token)
+        if not bounds_body:
+            exchange.deadline = math.inf
+        return reply
 
     def is_reachable(self, deadline: float) -> bool:
         """Whether the backend answers at all within `deadline` seconds; with what status is not asked."""
         try:
-            read(self.send("HEAD", "/", {}, deadline=deadline))
+            # On a connection of its own: a body sent after HEAD by mistake must not be the next user's answer.
+            read_body(self.send("HEAD", "/", {"Connection": "close"}, deadline=deadline))
         except BffError:
             return False
         return True
@@ -100,30 +121,49 @@ class Upstream:
         self._session.close()
 
 
-def read(reply: requests.Response) -> bytes:
-    """The whole body of a reply, decompressed; its connection goes back to the pool.
+def read_body(reply: requests.Response) -> bytes:
+    """The whole body of a reply, as it came; its connection goes back to the pool.
 
     Raises:
-        BackendInvalid: It ends before its announced end, or cannot be decompressed.
+        BackendInvalid: It ends before its announced end.
         BackendTimeout: It does not end in time.
     """
+    with _translated(reply):
+        body: bytes = reply.raw.read(decode_content=False)
+    return body
+
+
+def read_piece(reply: requests.Response, size: int) -> bytes:
+    """The next bytes of the body as they came, at most `size`; none at its end. Does not wait to fill a piece.
+
+    Raises:
+        BackendInvalid: It ends before its announced end.
+        BackendTimeout: Nothing came in time.
+    """
+    with _translated(reply):
+        piece: bytes = reply.raw.read1(size, decode_content=False)
+    return piece
+
+
+@contextmanager
+def _translated(reply: requests.Response) -> Iterator[None]:
     try:
-        body: bytes = reply.raw.read(decode_content=True)
-    except HTTPError as error:
+        yield
+    except (HTTPError, ValueError, OverflowError, MemoryError) as error:  # the latter for lengths beyond any sense
         reply.close()
         if _is_timeout(error):
             raise BackendTimeout("the body did not end in time") from error
         raise BackendInvalid(f"the body was cut short: {type(error).__name__}") from error
-    return body
 
 
-def _tls_context(settings: Settings) -> ssl.SSLContext | None:
+def _tls_context(base_url: str, settings: Settings) -> ssl.SSLContext | None:
     """One context for all connections, with the system's authorities or the configured ones; none for plain HTTP."""
-    is_tls = (settings.api_base_url or "").startswith("https:")
-    return ssl.create_default_context(cafile=settings.backend_ca_bundle) if is_tls else None
+    if not base_url.startswith("https:"):
+        return None
+    return ssl.create_default_context(cafile=settings.backend_ca_bundle)
 
 
-def _prepare(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> requests.PreparedRequest:
+def _prepare(method: str, url: str, headers: Mapping[str, str], body: Body | None) -> requests.PreparedRequest:
     """Fill the request by hand: `PreparedRequest.prepare` repairs the URL, and adds cookies and credentials."""
     prepared = requests.PreparedRequest()
     prepared.method = method
@@ -132,9 +172,10 @@ def _prepare(method: str, url: str, headers: Mapping[str, str], body: bytes | No
     # Left alone, urllib3 names itself where the browser named nothing.
     prepared.headers.setdefault("User-Agent", SKIP_HEADER)
     prepared.headers.setdefault("Accept-Encoding", SKIP_HEADER)
-    prepared.body = body
-    if body is not None:
-        prepared.headers["Content-Length"] = str(len(body))
+    prepared.body = body  # type: ignore[assignment]  # requests takes whatever has a `read`
+    length = len(body) if isinstance(body, bytes) else body and body.length
+    if length is not None:
+        prepared.headers["Content-Length"] = str(length)
     return prepared
 
 
@@ -146,7 +187,7 @@ def _translate(error: Exception) -> BffError:
         return BackendTimeout(detail)
     # A connection closed without a byte is both a BadStatusLine and a ConnectionResetError to http.client.
     is_reset = any(isinstance(cause, OSError) and not isinstance(cause, requests.RequestException) for cause in causes)
-    if not is_reset and any(isinstance(cause, http.client.HTTPException) for cause in causes):
+    if not is_reset and any(isinstance(cause, _NOT_HTTP) for cause in causes):
         return BackendInvalid(detail)
     return BackendUnreachable(detail)
 

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from email.message import Message
-from http.client import parse_headers
+from http.client import HTTPException, parse_headers
 from io import BufferedReader
 from types import TracebackType
 from typing import Self
@@ -41,6 +41,7 @@ class Backend:
 
     def __enter__(self) -> Self:
         self._scripts: dict[str, Script] = {}
+        self._early: set[str] = set()
         self._open: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
@@ -92,6 +93,11 @@ class Backend:
         """Run `script` on the connection when `route` is asked for."""
         self._scripts[route] = script
 
+    def script_early(self, route: str, script: Script) -> None:
+        """Run `script` on the connection as soon as the head has come: the body is its to read."""
+        self._early.add(route)
+        self.script(route, script)
+
     def _accept(self) -> None:
         while True:
             try:
@@ -112,25 +118,26 @@ class Backend:
         except OSError:
             return
         self._open.append(connection)
-        reader = connection.makefile("rb")
+        reader = connection.makefile("rb", buffering=1 if self._early else -1)
         try:
-            while request := _read_request(reader, number):
+            while request := _read_request(reader, number, self._early):
                 self.requests.append(request)
                 route = f"{request.method} {request.path}"
                 self._scripts.get(route, _answer_nothing_told)(connection)
-        except (OSError, ValueError):
+        except (OSError, ValueError, HTTPException):
             return
         finally:
             reader.close()
             _close(connection)
 
 
-def _read_request(reader: BufferedReader, number: int) -> Request | None:
+def _read_request(reader: BufferedReader, number: int, early: set[str]) -> Request | None:
     first_line = reader.readline().decode("latin-1").split()
-    if not first_line:
+    if len(first_line) < 2:
         return None
     headers = parse_headers(reader)
-    body = reader.read(int(headers.get("Content-Length", 0)))
+    is_early = f"{first_line[0]} {first_line[1]}" in early
+    body = b"" if is_early else reader.read(int(headers.get("Content-Length", 0)))
     return Request(first_line[0], first_line[1], headers, body, number)
 
 

@@ -65,12 +65,13 @@ UNUSABLE = [
                 "https://a b",
                 "https://api/%zz",
             ),
-            *("https://api/\u00f1", "//api.example.com", "https://[::1", "https://-api"),
+            *("https://api/\u00f1", "//api.example.com", "https://[::1", "https://-api", "http://a\nb", "http://a/\tb"),
+            f"https://{'a' * 64}.example.com",
         ],
     ),
     ("PORT", ["0", "65536", "http", "8000.0", "-1", "\u0661"]),
     ("WEB_CONCURRENCY", ["0", "two", "1e3"]),
-    ("THREADS", ["0", "many"]),
+    ("THREADS", ["0", "many", "1000000000"]),
     ("BACKEND_CA_BUNDLE", ["/nowhere.pem", "tests/conftest.py"]),
     ("TOKEN_COOKIE_NAME", ["to ken", "token;", "t=n", "\u00f1"]),
     ("TOKEN_COOKIE_SAMESITE", ["yes", "Stricter"]),
@@ -95,7 +96,7 @@ UNUSABLE = [
     ),
     ("CSRF_TRUSTED_ORIGINS", ["*", "https://a.example.com/path"]),
     ("TRUSTED_PROXIES", ["-1", "all"]),
-    ("CONNECT_TIMEOUT", ["0", "-1", "nan", "inf", "fast"]),
+    ("CONNECT_TIMEOUT", ["0", "-1", "nan", "inf", "fast", "1_0", "\u0661"]),
     ("READ_TIMEOUT", ["0"]),
     ("REQUEST_DEADLINE", ["0", "1e9"]),
     ("MAX_CONTENT_LENGTH", ["0", "-1", "1 MB", "lots"]),
@@ -152,6 +153,11 @@ def test_production_is_the_default_and_wants_a_backend():
     """Secure by default: development is what is opted into."""
     with pytest.raises(SettingsError, match=r"^API_BASE_URL is not set"):
         from_environ({})
+
+
+def test_the_scheme_of_an_address_may_be_in_capitals():
+    """RFC 3986 §3.1; what compares it later finds it in lower case."""
+    assert from_environ({"API_BASE_URL": "HTTPS://api.example.com/V1/"}).api_base_url == "https://api.example.com/V1"
 
 
 def test_a_blank_value_counts_as_not_set():

@@ -15,6 +15,9 @@ bp = Blueprint("auth", __name__, url_prefix="/api/auth")
 bp.after_request(without_token)
 
 _SHORTEST_PASSWORD = 6
+_LONGEST_COOKIE = 4096  # name and value (RFC 6265bis §5.6); browsers drop a longer one without a word
+# Where a 401 of the backend is about the form, or not ours to judge.
+_OTHER_401S = ("auth.update_password", "passthrough")
 _ROLES = ("read", "write")  # who registers as more has found a hole, not a form
 
 
@@ -113,8 +116,8 @@ def delete_dead_cookie(response: Response) -> Response:
     """
     if response.status_code != NotSignedIn.status:
         return response
-    is_about_password = request.endpoint == "auth.update_password" and "X-BFF-Error" not in response.headers
-    return _delete_sent_cookie(response) if needs_token() and not is_about_password else response
+    is_not_about_token = request.endpoint in _OTHER_401S and "X-BFF-Error" not in response.headers
+    return _delete_sent_cookie(response) if needs_token() and not is_not_about_token else response
 
 
 def _require_own_cookie() -> None:
@@ -146,9 +149,10 @@ def _set_cookie(response: Response, token: Token) -> Response:
     max_age_seconds = int(min(settings.token_cookie_max_age, token.seconds_left(time.time())))
     if max_age_seconds <= 0:
         raise BackendInvalid("the token has expired already", message="La API no devolvió un token válido")
-    response.set_cookie(
-        settings.token_cookie_name, cookie.write(token), max_age=max_age_seconds, **_cookie_attributes(settings)
-    )
+    value = cookie.write(token)
+    if len(settings.token_cookie_name) + len(value) > _LONGEST_COOKIE:
+        raise BackendInvalid("the token is too long for a cookie", message="La API no devolvió un token válido")
+    response.set_cookie(settings.token_cookie_name, value, max_age=max_age_seconds, **_cookie_attributes(settings))
     return response
 
 

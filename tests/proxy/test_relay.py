@@ -27,6 +27,9 @@ def browser() -> FlaskClient:
         {"text": "{"},
         {"text": ""},
         {"content": b'{"a":"\xff"}'},
+        {"text": "[NaN]"},
+        {"text": "[-Infinity]"},
+        {"text": "{}", "headers": {"Content-Encoding": "gzip"}},
         {"text": "[" * 100_000},
         {"status_code": 204, "text": "x"},
         {"status_code": 302, "headers": {"Location": "http://backend.test/login"}},
@@ -69,6 +72,7 @@ def test_an_empty_204_stays_one(browser):
         (400, '"text"', "Error al obtener vehículos"),
         (500, "[]", "Error al obtener vehículos"),
         (403, "", "Error al obtener vehículos"),
+        (400, '{"error": "half a \\ud800 pair"}', "half a ? pair"),
         (413, '{"error": "request entity too large"}', "La solicitud es demasiado grande"),
         (
             400,
@@ -106,6 +110,18 @@ def test_a_limit_of_the_backend_is_passed_on_with_its_wait(browser):
     assert {"X-RateLimit-Limit", "Set-Cookie"} & set(response.headers.keys()) == set()
 
 
+@pytest.mark.parametrize("value", ["a\x01b", "1\r\n X-Evil: 2", "\xe9", "9" * 65, ""])
+def test_a_wait_that_is_none_is_not_passed_on(browser, value):
+    """A control character in it would make gunicorn fail, with the target in its log."""
+    with requests_mock.Mocker() as backend:
+        backend.get(VEHICLES, status_code=503, json={}, headers={"Retry-After": value})
+
+        response = browser.get("/api/vehicles")
+
+    assert response.status_code == 503
+    assert "Retry-After" not in response.headers
+
+
 @pytest.mark.parametrize(
     ("failure", "status", "code"),
     [
@@ -138,7 +154,9 @@ def test_a_defect_of_ours_shows_nothing(browser, caplog):
     assert "Traceback" in caplog.text
 
 
-@pytest.mark.parametrize("path", ["/", "/api", "/api/nope", "/api/vehicles/", "/api/vehicles/a/b", "/api/proxy/x"])
+@pytest.mark.parametrize(
+    "path", ["/", "/api", "/api/nope", "/api/vehicles/", "/api/vehicles/a/b", "/api//routes", "/api/proxy/x"]
+)
 def test_an_unknown_path_is_a_404_in_json(browser, path):
     """No HTML page, and no redirect for a trailing slash (defect 18)."""
     response = browser.get(path)

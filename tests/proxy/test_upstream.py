@@ -16,22 +16,23 @@ import trustme
 
 from config import Settings
 from proxy.errors import BackendInvalid, BackendTimeout, BackendUnreachable, BadRequest, BffError
-from proxy.upstream import Upstream, read
+from proxy.upstream import Upstream, read_body
 from tests.backend import Backend
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 
 @pytest.fixture
-def upstream(settings: Settings) -> Iterator[Upstream]:
+def upstream(settings: Settings, backend: Backend) -> Iterator[Upstream]:
     """Patient enough for a slow machine, impatient enough for a test."""
-    upstream = Upstream(replace(settings, connect_timeout=0.3, read_timeout=0.3, request_deadline=0.6))
+    impatient = replace(settings, connect_timeout=0.3, read_timeout=0.3, request_deadline=0.6)
+    upstream = Upstream(backend.url, impatient)
     yield upstream
     upstream.close()
 
 
 def get(upstream: Upstream, target: str = "/x") -> bytes:
-    return read(upstream.send("GET", target, {}))
+    return read_body(upstream.send("GET", target, {}))
 
 
 def failure(upstream: Upstream) -> BffError:
@@ -45,8 +46,13 @@ def reset(connection: socket.socket) -> None:
     os.close(connection.detach())
 
 
+def drip_once(connection: socket.socket) -> None:
+    connection.sendall(HEAD + b"Content-Length: 10\r\n\r\nx")
+    connection.recv(1)
+
+
 def drip(first: bytes, drop: bytes):
-    """A script that sends `first` at once and then `drop` ten times a second, until nobody listens."""
+    """A script that sends `first` at once and then `drop` twenty times a second, until nobody listens."""
 
     def send(connection: socket.socket) -> None:
         connection.sendall(first)
@@ -64,7 +70,7 @@ def test_the_request_is_what_was_given_and_nothing_more(upstream, backend):
     """No User-Agent, Accept or cookie of a library; one length, and no chunks beside it."""
     backend.answer("POST /x", json={})
 
-    read(upstream.send("POST", "/x", {"Content-Type": "application/json"}, b"{}"))
+    read_body(upstream.send("POST", "/x", {"Content-Type": "application/json"}, b"{}"))
 
     assert backend.last.body == b"{}"
     assert sorted(backend.last.headers.items()) == [
@@ -106,7 +112,7 @@ def test_the_target_goes_out_byte_for_byte(upstream, backend, target):
 
 def test_the_base_urls_path_stands_in_front(settings, backend):
     """API_BASE_URL may carry a prefix."""
-    upstream = Upstream(replace(settings, api_base_url=f"{backend.url}/v1%2f"))
+    upstream = Upstream(f"{backend.url}/v1%2f", settings)
 
     upstream.send("GET", "/x", {}).close()
 
@@ -159,9 +165,9 @@ def test_a_netrc_file_and_the_environments_proxy_change_nothing(settings, backen
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
     backend.answer("GET /x", json={})
-    upstream = Upstream(settings)
+    upstream = Upstream(backend.url, settings)
 
-    read(upstream.send("GET", "/x", {"Authorization": "Bearer a.b.c"}))
+    read_body(upstream.send("GET", "/x", {"Authorization": "Bearer a.b.c"}))
 
     assert backend.last.headers.get_all("Authorization") == ["Bearer a.b.c"]
 
@@ -172,7 +178,7 @@ def test_a_redirect_is_not_followed(upstream, backend):
 
     reply = upstream.send("GET", "/x", {})
 
-    assert (reply.status_code, read(reply)) == (302, b"")
+    assert (reply.status_code, read_body(reply)) == (302, b"")
     assert [request.target for request in backend.requests] == ["/x"]
 
 
@@ -190,12 +196,12 @@ def test_only_the_configured_backend_can_be_reached(upstream, backend, target):
 # What comes back
 
 
-def test_a_compressed_body_is_unpacked(upstream, backend):
-    """We ask for none, and look into every body."""
+def test_a_body_comes_as_it_was_sent(upstream, backend):
+    """Whoever relays a Content-Encoding must relay the encoded bytes; whoever looks inside asks for none."""
     packed = gzip.compress(b'{"a":1}')
     backend.answer("GET /x", body=packed, headers=[("Content-Encoding", "gzip")])
 
-    assert get(upstream) == b'{"a":1}'
+    assert get(upstream) == packed
 
 
 @pytest.mark.parametrize(
@@ -248,7 +254,11 @@ def test_bytes_behind_the_answer_are_nobodys(upstream, backend):
         HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\n{}",
         HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n",
         HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
-        HEAD + b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
+        HEAD + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+        HEAD + b"Content-Length: " + b"9" * 30 + b"\r\n\r\n{}",
+        HEAD + b"Content-Length: 4611686018427387904\r\n\r\n{}",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"F" * 30 + b"\r\n{}\r\n0\r\n\r\n",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n-2\r\n{}\r\n0\r\n\r\n",
     ],
 )
 def test_what_is_not_http_or_is_cut_short_is_invalid(upstream, backend, reply):
@@ -262,14 +272,14 @@ def test_a_refused_connection_is_unreachable(settings):
     """Nothing listens there."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        upstream = Upstream(replace(settings, api_base_url=f"http://127.0.0.1:{unused.getsockname()[1]}"))
+        upstream = Upstream(f"http://127.0.0.1:{unused.getsockname()[1]}", settings)
 
         assert isinstance(failure(upstream), BackendUnreachable)
 
 
 def test_an_unknown_host_is_unreachable(settings):
     """RFC 6761 §6.4 keeps `.invalid` free of hosts."""
-    upstream = Upstream(replace(settings, api_base_url="http://backend.invalid"))
+    upstream = Upstream("http://backend.invalid", settings)
 
     assert isinstance(failure(upstream), BackendUnreachable)
 
@@ -299,7 +309,7 @@ def test_a_backend_that_accepts_nobody_times_out(settings):
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full, socket.socket() as waiting:
         waiting.connect(full.getsockname())
         address = f"http://127.0.0.1:{full.getsockname()[1]}"
-        upstream = Upstream(replace(settings, api_base_url=address, connect_timeout=0.2))
+        upstream = Upstream(address, replace(settings, connect_timeout=0.2))
 
         assert isinstance(failure(upstream), BackendTimeout)
 
@@ -327,6 +337,19 @@ def test_a_backend_that_drips_is_cut_off_at_the_deadline(upstream, backend, scri
     assert time.monotonic() - started < 2
 
 
+@pytest.mark.parametrize("script", [lambda connection: connection.recv(1), drip_once], ids=["head", "body"])
+def test_a_backend_that_falls_silent_is_cut_off_at_the_read_timeout(settings, backend, script):
+    """Long before the deadline."""
+    backend.script("GET /x", script)
+    upstream = Upstream(backend.url, replace(settings, read_timeout=0.2, request_deadline=30))
+    started = time.monotonic()
+
+    error = failure(upstream)
+
+    assert isinstance(error, BackendTimeout)
+    assert time.monotonic() - started < 5
+
+
 def test_a_failure_does_not_repeat_what_was_asked(upstream, backend):
     """The exception's text goes to the log, and a password-reset token is part of a path."""
     backend.answer_bytes("GET /reset/canary", b"garbage\r\n\r\n")
@@ -335,6 +358,39 @@ def test_a_failure_does_not_repeat_what_was_asked(upstream, backend):
         get(upstream, "/reset/canary")
 
     assert "canary" not in str(error.value)
+
+
+def test_a_backend_that_reads_slowly_has_until_the_deadline(settings, backend):
+    """Not until the connect timeout, which urllib3 leaves on the socket while it sends."""
+
+    def read_slowly(connection: socket.socket) -> None:
+        left = 8 * 2**20
+        while left:
+            left -= len(connection.recv(min(left, 2**20), socket.MSG_WAITALL))
+            threading.Event().wait(0.05)
+        connection.sendall(HEAD + b"Content-Length: 2\r\n\r\n{}")
+
+    backend.script_early("POST /x", read_slowly)
+    upstream = Upstream(backend.url, replace(settings, connect_timeout=0.1, request_deadline=20))
+
+    reply = upstream.send("POST", "/x", {}, b"x" * 8 * 2**20)
+
+    assert read_body(reply) == b"{}"
+
+
+def test_a_backend_that_does_not_read_is_cut_off_at_the_deadline(upstream, backend):
+    """Its buffers are full long before the body is out."""
+    backend.script_early("POST /x", lambda connection: threading.Event().wait(2) and None)
+
+    with pytest.raises(BackendTimeout):
+        upstream.send("POST", "/x", {}, b"x" * 32 * 2**20)
+
+
+def test_a_probe_does_not_share_its_connection(upstream, backend):
+    """A body that a backend sends after HEAD by mistake would be the next user's answer."""
+    assert upstream.is_reachable(1.0)
+
+    assert backend.last.headers["Connection"] == "close"
 
 
 # TLS
@@ -358,7 +414,7 @@ def tls_backend(authority: trustme.CA) -> Iterator[Backend]:
 def test_a_private_authority_is_trusted_when_configured(settings, tls_backend, authority, tmp_path: Path):
     """BACKEND_CA_BUNDLE; the connection is kept and used again."""
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    upstream = Upstream(replace(settings, api_base_url=tls_backend.url, backend_ca_bundle=str(tmp_path / "ca.pem")))
+    upstream = Upstream(tls_backend.url, replace(settings, backend_ca_bundle=str(tmp_path / "ca.pem")))
 
     answers = [get(upstream), get(upstream)]
 
@@ -366,9 +422,24 @@ def test_a_private_authority_is_trusted_when_configured(settings, tls_backend, a
     assert tls_backend.connections == 1
 
 
+def test_a_surplus_answer_in_a_tls_record_is_nobodys(settings, tls_backend, authority, tmp_path: Path):
+    """OpenSSL holds it, where a look at the socket does not show it; it must not answer the next user."""
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    upstream = Upstream(tls_backend.url, replace(settings, backend_ca_bundle=str(tmp_path / "ca.pem")))
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 8134\r\nX-Fill: yyyyyyy\r\n\r\n"
+    reply = head + b"x" * 8134
+    tls_backend.answer_bytes("GET /fill", reply + HEAD + b"Content-Length: 3\r\n\r\n[9]", close=False)
+    tls_backend.answer("GET /y", json=[2])
+
+    get(upstream, "/fill")
+
+    assert len(reply) == 8192  # what one read of the reply's head takes, to the byte
+    assert get(upstream, "/y") == b"[2]"
+
+
 def test_an_unknown_authority_is_not(settings, tls_backend):
     """TLS is verified, always (ASVS 12.3.2)."""
-    upstream = Upstream(replace(settings, api_base_url=tls_backend.url))
+    upstream = Upstream(tls_backend.url, settings)
 
     assert isinstance(failure(upstream), BackendUnreachable)
     assert tls_backend.requests == []
@@ -378,7 +449,16 @@ def test_a_certificate_for_another_host_is_not(settings, tls_backend, authority,
     """It is issued for `localhost`, and we asked for 127.0.0.1."""
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     address = tls_backend.url.replace("localhost", "127.0.0.1")
-    upstream = Upstream(replace(settings, api_base_url=address, backend_ca_bundle=str(tmp_path / "ca.pem")))
+    upstream = Upstream(address, replace(settings, backend_ca_bundle=str(tmp_path / "ca.pem")))
+
+    assert isinstance(failure(upstream), BackendUnreachable)
+
+
+def test_the_authorities_of_requests_are_not_asked(settings, tls_backend, authority, tmp_path: Path, monkeypatch):
+    """certifi's stand behind requests; ours are the system's, or the configured ones."""
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", str(tmp_path / "ca.pem"))
+    upstream = Upstream(tls_backend.url, settings)
 
     assert isinstance(failure(upstream), BackendUnreachable)
 
@@ -387,6 +467,6 @@ def test_the_environments_authorities_are_not_asked(settings, tls_backend, autho
     """REQUESTS_CA_BUNDLE is for scripts: what we trust is the system's, or what we were told."""
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
-    upstream = Upstream(replace(settings, api_base_url=tls_backend.url))
+    upstream = Upstream(tls_backend.url, settings)
 
     assert isinstance(failure(upstream), BackendUnreachable)

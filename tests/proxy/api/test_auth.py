@@ -49,6 +49,25 @@ def test_login_moves_the_token_into_the_cookie(anonymous, backend, reply):
     assert set_cookies(response) == ["token=x.y.z; Max-Age=604800; HttpOnly; Path=/; SameSite=Strict"]
 
 
+def test_a_user_whose_name_is_half_a_pair_can_sign_in(anonymous, backend):
+    """JSON can spell it, UTF-8 cannot."""
+    backend.answer("POST /api/auth/login", body=b'{"token": "x.y.z", "user": {"username": "\\ud800"}}')
+
+    response = anonymous.post("/api/auth/login", json=SIGN_IN)
+
+    assert (response.status_code, response.json["user"]) == (200, {"username": "?"})
+
+
+def test_an_infinite_number_is_ours_to_refuse(anonymous, backend):
+    """`1e999` is JSON, and to Python it is infinite: written anew it would not be JSON any more."""
+    body = b'{"email": 1e999, "password": "secret-1"}'
+
+    response = anonymous.post("/api/auth/login", data=body, content_type="application/json")
+
+    assert response.status_code == 400
+    assert backend.requests == []
+
+
 def test_the_cookie_signs_the_next_request(anonymous, backend):
     """What login set is what `bff_fetch` reads."""
     backend.answer("POST /api/auth/login", json={"token": "x.y.z", "user": USER})
@@ -80,6 +99,7 @@ def test_the_cookie_lives_no_longer_than_the_token(anonymous, backend):
         {"token": "a b", "user": USER},
         {"token": "a; Domain=evil.example", "user": USER},
         {"token": jwt(exp=1), "user": USER},
+        {"token": "x" * 4092, "user": USER},
         {"data": "x"},
         ["x"],
         None,
@@ -271,6 +291,17 @@ def test_with_keys_the_cookie_is_encrypted(settings, backend):
     assert "x.y.z" not in value
     assert (read.status_code, backend.last.headers["Authorization"]) == (200, "Bearer x.y.z")
     assert (plain.status_code, plain.headers["X-BFF-Error"]) == (401, "no_session")
+
+
+@pytest.mark.parametrize("value", ["\xff", "\xe9", "a", "gAAAA"])
+def test_with_keys_any_other_cookie_is_no_session(settings, value):
+    """Whatever its bytes; it is deleted, as any dead cookie is."""
+    app = create_app(replace(settings, token_cookie_keys=(Secret("A" * 43 + "="),)))
+
+    response = with_cookie(app, value, "/api/vehicles")
+
+    assert (response.status_code, response.headers["X-BFF-Error"]) == (401, "no_session")
+    assert "Max-Age=0" in set_cookies(response)[0]
 
 
 @pytest.mark.parametrize("path", ["/api/auth/login", "/api/auth/logout"])

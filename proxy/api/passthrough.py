@@ -1,0 +1,133 @@
+"""/api/proxy/*: an allow-listed path of the backend, streamed through both ways."""
+
+import hashlib
+import threading
+from typing import NoReturn
+
+import requests
+from flask import Flask, Response, current_app, g, request
+from werkzeug.exceptions import MethodNotAllowed
+from werkzeug.routing import BaseConverter, Rule
+
+from config import Settings
+from proxy import headers
+from proxy.allowlist import AllowList, leads_to_credentials, require_one_meaning
+from proxy.errors import BackendSaturated, BadRequest, NotFound
+from proxy.fetch import asker, is_answered_for_all
+from proxy.streams import RequestBody, pieces
+from proxy.upstream import Upstream, read_body
+from raw_path import raw_target
+
+PREFIX = "/api/proxy"
+_NEVER = frozenset({"TRACE", "CONNECT"})
+_BODILESS = frozenset({204, 304})
+
+
+class Passthrough:
+    """What the route needs: the backend, the allow-list, and the slots for streams.
+
+    A stream holds a thread for as long as it lasts. A quarter of them is kept for the other routes.
+    """
+
+    def __init__(self, base_url: str, settings: Settings) -> None:
+        self.base_url = base_url
+        self.upstream = Upstream(base_url, settings)
+        self.allow = AllowList(settings.proxy_allow)
+        self.max_content_length = settings.proxy_max_content_length
+        self.slots = threading.BoundedSemaphore(max(1, settings.threads * 3 // 4))
+        # The same in every process and instance before one backend, so that a loop through several is seen too.
+        self.pseudonym = f"bff-{hashlib.sha256(base_url.encode()).hexdigest()[:12]}"
+
+
+class _Rest(BaseConverter):
+    """The rest of the path, whatever it holds; Werkzeug's own converter would not see an empty first segment."""
+
+    regex = ".*"
+    part_isolating = False
+
+
+class _Streamed(Response):
+    default_mimetype = None  # a reply without a type stays without one
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Serve the route, if PROXY_ALLOW names anything; it takes any method, so it is no blueprint's."""
+    if settings.proxy_base_url is None or not settings.proxy_allow:
+        return
+    app.extensions["passthrough"] = Passthrough(settings.proxy_base_url, settings)
+    app.url_map.converters["rest"] = _Rest
+    app.url_map.add(Rule(f"{PREFIX}/<rest:path>", endpoint="passthrough"))
+    app.view_functions["passthrough"] = forward
+
+
+def forward(path: str) -> Response:
+    """The backend's reply as it is, errors included; a preflight alone is ours to answer."""
+    if is_answered_for_all():
+        return Response(status=204)
+    way: Passthrough = current_app.extensions["passthrough"]
+    path = _path_that_goes_out()
+    _require_allowed(way, path)
+    body = _body(way)
+    if not way.slots.acquire(blocking=False):
+        raise BackendSaturated("every slot for a stream is taken")
+    try:
+        response = _response(way, _send(way, path, body))
+    except BaseException:
+        way.slots.release()
+        raise
+    response.call_on_close(way.slots.release)
+    return response
+
+
+def _path_that_goes_out() -> str:
+    """The path below PREFIX, as it came.
+
+    Raises:
+        BadRequest: It has more than one meaning, or the request target is a whole URL (RFC 9112 §3.2.2).
+    """
+    target = raw_target(request.environ).partition("?")[0]
+    if not target.startswith(f"{PREFIX}/"):
+        raise BadRequest("the request target is not a path of ours as it stands")
+    path = target.removeprefix(f"{PREFIX}/")
+    require_one_meaning(path)
+    return path
+
+
+def _require_allowed(way: Passthrough, path: str) -> None:
+    if leads_to_credentials(path):
+        raise NotFound("the backend's answer would hold a token")
+    methods = way.allow.methods(path)
+    if methods is not None and not methods:
+        raise NotFound("no entry of PROXY_ALLOW names the path")
+    if request.method in _NEVER or (methods is not None and request.method not in methods):
+        _refuse_method(methods)
+    if way.pseudonym in request.headers.get("Via", ""):
+        raise BadRequest("the request has come through here before")  # RFC 9110 §7.6.3
+
+
+def _refuse_method(methods: frozenset[str] | None) -> NoReturn:
+    offered = methods or {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+    raise MethodNotAllowed(sorted(offered - _NEVER))
+
+
+def _body(way: Passthrough) -> RequestBody | None:
+    if request.content_length is None and "Transfer-Encoding" not in request.headers:
+        return None
+    return RequestBody(request.environ["wsgi.input"], request.content_length, way.max_content_length)
+
+
+def _send(way: Passthrough, path: str, body: RequestBody | None) -> requests.Response:
+    query: str = request.environ.get("QUERY_STRING", "")
+    fields = headers.outgoing_all(request.headers, asker(), g.token, way.pseudonym)
+    target = f"/{path}?{query}" if query else f"/{path}"
+    return way.upstream.send(request.method, target, fields, body, bounds_body=False)
+
+
+def _response(way: Passthrough, reply: requests.Response) -> Response:
+    fields = list(headers.incoming_all(reply.raw.headers.items(), way.base_url, PREFIX))
+    has_body = request.method != "HEAD" and reply.status_code not in _BODILESS
+    # What has no body is read to its end at once: its connection is free again.
+    content = pieces(reply) if has_body else [read_body(reply)]
+    response = _Streamed(content, status=reply.status_code, headers=[*fields, *headers.SANDBOXED.items()])
+    response.call_on_close(reply.close)
+    return response

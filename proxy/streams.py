@@ -1,0 +1,81 @@
+"""Bodies that pass in pieces, in both directions, without ever being whole in memory."""
+
+import errno
+import logging
+from collections.abc import Iterator
+from typing import Protocol
+
+import requests
+
+from proxy.errors import BadRequest, BffError, TooLarge
+from proxy.upstream import read_piece
+
+log = logging.getLogger("bff")
+
+_PIECE_BYTES = 64 * 1024
+
+
+class Readable(Protocol):
+    """A stream of bytes."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes; none at the end."""
+
+
+class RequestBody:
+    """The browser's body on its way to the backend.
+
+    Args:
+        stream: `wsgi.input`.
+        length: What the browser announced, in bytes; None when it sends chunks.
+        limit: How many bytes may pass.
+
+    Raises:
+        TooLarge: The announced length is over the limit.
+    """
+
+    def __init__(self, stream: Readable, length: int | None, limit: int) -> None:
+        if length is not None and length > limit:
+            raise TooLarge(f"the browser announces {length} bytes")
+        self.length = length
+        self._stream = stream
+        self._left = limit if length is None else length
+
+    def read(self, size: int) -> bytes:
+        """The next piece.
+
+        Raises:
+            TooLarge: A body without an announced length passes the limit.
+            BadRequest: The browser hung up before the announced end.
+        """
+        # RFC 9112 §6.3: what follows the announced end is another request. Of chunks, one byte more shows the excess.
+        wanted = min(size, self._left if self.length is not None else self._left + 1)
+        piece = self._read(wanted) if wanted else b""
+        self._left -= len(piece)
+        if self._left < 0:
+            raise TooLarge("the chunks pass the limit")
+        if not piece and self.length is not None and self._left:
+            raise BadRequest("the browser hung up in its body")
+        return piece
+
+    def _read(self, size: int) -> bytes:
+        """Whatever goes wrong here is the browser's, and each server has errors of its own for it."""
+        try:
+            return self._stream.read(size)
+        except Exception as error:
+            raise BadRequest("the browser's body broke off") from error
+
+
+def pieces(reply: requests.Response) -> Iterator[bytes]:
+    """The reply's body as it arrives, still compressed if it is; never waits to fill a piece.
+
+    Raises:
+        ConnectionResetError: It ended before its announced end, or nothing came for READ_TIMEOUT seconds. The response
+            is under way and must be seen to be cut short (RFC 9112 §8); servers close the connection at this error.
+    """
+    try:
+        while piece := read_piece(reply, _PIECE_BYTES):
+            yield piece
+    except BffError as error:
+        log.warning("%s in the middle of a response: %s", error.code, error)
+        raise ConnectionResetError(errno.ECONNRESET, "the backend's body was cut short") from None
