@@ -1,7 +1,9 @@
 """create_app: the one place where the parts of the backend meet."""
 
+import json
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from flask import Flask
 from flask.json.provider import DefaultJSONProvider
@@ -43,16 +45,24 @@ class _Json(DefaultJSONProvider):
     sort_keys = False
     compact = True
 
+    def dumps(self, obj: Any, **options: Any) -> str:
+        """As JavaScript writes it: null for an infinite number, which JSON does not have."""
+        try:
+            return super().dumps(obj, allow_nan=False, **options)
+        except ValueError:
+            finite = json.loads(super().dumps(obj, **options), parse_constant=lambda _name: None)
+            return super().dumps(finite, **options)
+
 
 def _add_steps(app: Flask, limiter: RateLimiter | None) -> None:
     """What happens before and after a view, in the order in which a request meets it."""
     app.before_request(wire.adopt_request_id)
     app.before_request(wire.check_origin)
-    app.before_request(wire.read_body)
     app.after_request(wire.finish)
     if limiter is not None:
         app.before_request(limiter.check)
         app.after_request(limiter.show)
+    app.before_request(wire.read_body)
     app.before_request(wire.decode_parameters)
     app.teardown_request(context.close_db)
 

@@ -69,12 +69,12 @@ def check(*fields: Field) -> Checked:
     return validate(fields, {"body": g.body or {}, "params": g.params, "query": query})
 
 
-def sent_fields(status: int, *names: str) -> dict[str, object]:
+def sent_fields(*names: str) -> dict[str, object]:
     """Fields of the body where nothing is validated; None for what was not sent.
 
     Raises:
-        ApiError: With this status, where there is no body at all: Express leaves it undefined.
+        ApiError: 400, where there is no body at all: Express leaves it undefined.
     """
     if g.body is None:
-        raise ApiError(status, f"Cannot destructure property '{names[0]}' of 'req.body' as it is undefined.")
+        raise ApiError(400, f"Cannot destructure property '{names[0]}' of 'req.body' as it is undefined.")
     return {name: g.body.get(name) for name in names}

@@ -7,7 +7,7 @@ from sandbox.models import VEHICLE, Document
 from sandbox.store import Where
 from sandbox.validation import Field, required
 
-ALIAS = Field("alias", (required("El alias es requerido"),), location="params", trimmed=True)
+ALIAS = Field("alias", (required(VEHICLE.required["alias"]),), location="params", trimmed=True)
 BRIEF = ("alias", "marca", "modelo")
 
 

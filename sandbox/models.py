@@ -77,6 +77,8 @@ class Model:
         return ApiError(400, f"{self.name} validation failed: {path}: {text}")
 
 
+NO_DESCRIPTION = "La descripción es requerida"
+
 USER = Model("User", "users", {"username": as_text, "email": as_text, "password": as_text, "role": as_text})
 
 VEHICLE = Model(
@@ -126,7 +128,7 @@ MAINTENANCE = Model(
         "proximoServicioKm": _or_null(_number),
         "notas": as_text,
     },
-    required={"descripcion": "La descripción es requerida"},
+    required={"descripcion": NO_DESCRIPTION},
 )
 
 EXPENSE = Model(
@@ -144,5 +146,5 @@ EXPENSE = Model(
         "esDeducibleImpuestos": _boolean,
         "notas": as_text,
     },
-    required={"descripcion": "La descripción es requerida"},
+    required={"descripcion": NO_DESCRIPTION},
 )

@@ -1,9 +1,12 @@
-"""The first data of a new database: the demo accounts, and eighteen months of four vehicles, up to today."""
+"""The first data of a new database: the demo accounts, three vehicles of the writer's and one of the reader's.
+
+The records of a vehicle cover the eighteen months up to the day that the clock shows.
+"""
 
 import random
 import sqlite3
+from calendar import monthrange
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -11,86 +14,13 @@ from werkzeug.security import generate_password_hash
 
 from sandbox import store
 from sandbox.accounts import DEMO_ACCOUNTS
-from sandbox.instants import iso_text
+from sandbox.demo_vehicles import MONTHS, VEHICLES, DemoVehicle, Occasional, Recurring, Service
+from sandbox.instants import iso_text, month_start
 from sandbox.models import EXPENSE, MAINTENANCE, REFUEL, ROUTE, USER, VEHICLE, Document, Model
 
 Seed = Literal["everything", "accounts", "nothing"]
 
 _DAYS = 548
-_ERRANDS = ("Trabajo", "Oficina y regreso", "Supermercado", "Visita a la familia", "Antigua Guatemala", "")
-
-
-@dataclass(frozen=True)
-class _Vehicle:
-    """A vehicle, and how it is used."""
-
-    role: str
-    alias: str
-    marca: str
-    age: int
-    plates: str | None
-    km: int
-    fuel: str
-    quetzales_per_gallon: float
-    km_per_gallon: float
-    tank: float
-    trips_per_day: float
-    trip_km: tuple[int, int]
-
-
-_VEHICLES = (
-    _Vehicle("write", "COROLLA", "Toyota Corolla", 6, "P-482FKD", 48_200, "Regular", 31.2, 41, 11, 0.75, (8, 46)),
-    _Vehicle("write", "PICKUP", "Toyota Hilux", 4, "P-917JQB", 61_500, "Diesel", 28.9, 33, 18, 0.4, (15, 140)),
-    _Vehicle("write", "MOTO", "Honda XR 150L", 2, "M-305CDH", 3_400, "Premium", 33.4, 118, 2.6, 0.6, (5, 24)),
-    _Vehicle("read", "PICANTO", "Kia Picanto", 3, None, 22_750, "Regular", 31.2, 47, 8, 0.5, (6, 32)),
-)
-
-
-@dataclass(frozen=True)
-class _Service:
-    """A service so many days ago; the next one so many days after today, or kilometres after this one."""
-
-    days_ago: int
-    tipo: str
-    descripcion: str
-    costo: float
-    proveedor: str = ""
-    next_in_days: int | None = None
-    next_after_km: int | None = None
-
-
-_SERVICES = (
-    _Service(410, "Inspección", "Revisión general de 100 puntos", 350, "Taller El Volante"),
-    _Service(300, "Cambio de aceite", "Aceite sintético 5W-30 y filtro", 485.5, "Lubricentro Roosevelt"),
-    _Service(210, "Batería", "Batería nueva con 18 meses de garantía", 890, "Baterías del Sur"),
-    _Service(190, "Frenos", "Pastillas delanteras", 620, "Taller El Volante", -20, None),
-    _Service(150, "Cambio de aceite", "Aceite sintético 5W-30 y filtro", 495, "Lubricentro Roosevelt", 12, 5000),
-    _Service(75, "Alineación", "Alineación y balanceo", 225, "Llantas y Más", 100, None),
-    _Service(40, "Rotación de llantas", "Rotación y revisión de presión", 120, "Llantas y Más", None, 8000),
-)
-
-
-@dataclass(frozen=True)
-class _Cost:
-    """An expense that comes every so many days; `next_in_days` makes it a recurrent one."""
-
-    every_days: int
-    categoria: str
-    descripcion: str
-    monto: float
-    next_in_days: int | None = None
-    frequency: str | None = None
-    deducible: bool = False
-
-
-_COSTS = (
-    _Cost(30, "Seguro", "Seguro contra todo riesgo", 415.25, 9, "Mensual", deducible=True),
-    _Cost(365, "Impuestos", "Impuesto de circulación", 642, 75, "Anual", deducible=True),
-    _Cost(45, "Lavado", "Lavado completo", 60),
-    _Cost(38, "Estacionamiento", "Parqueo en zona 10", 35),
-    _Cost(60, "Peajes", "Autopista Palín-Escuintla", 30),
-    _Cost(400, "Multas", "Estacionarse en línea roja", 300),
-)
 
 
 def fill(connection: sqlite3.Connection, what: Seed, now: datetime, hash_method: str) -> None:
@@ -103,9 +33,9 @@ def fill(connection: sqlite3.Connection, what: Seed, now: datetime, hash_method:
         values["password"] = generate_password_hash(account.password, method=hash_method)
         owners[account.role] = store.insert(connection, USER, values, now - timedelta(days=_DAYS))["_id"]
     if what == "everything":
-        today = datetime(now.year, now.month, now.day, tzinfo=UTC)
+        today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         chance = random.Random(2024)  # noqa: S311 -- the same data every time is what is wanted
-        for vehicle in _VEHICLES:
+        for vehicle in VEHICLES:
             _History(connection, vehicle, owners[vehicle.role], today, chance).write()
 
 
@@ -113,7 +43,7 @@ class _History:
     """All that happened to one vehicle."""
 
     def __init__(
-        self, connection: sqlite3.Connection, vehicle: _Vehicle, owner: str, today: datetime, chance: random.Random
+        self, connection: sqlite3.Connection, vehicle: DemoVehicle, owner: str, today: datetime, chance: random.Random
     ) -> None:
         self._connection = connection
         self._vehicle = vehicle
@@ -125,20 +55,21 @@ class _History:
 
     def write(self) -> None:
         self._drive()
-        for service in _SERVICES:
-            self._add(MAINTENANCE, service.days_ago, self._maintenance(service))
-        for cost in _COSTS:
-            self._pay(cost)
+        for service in self._vehicle.services:
+            self._add(MAINTENANCE, self._day(service.days_ago), self._maintenance(service))
+        for expense in self._vehicle.expenses:
+            for day, values in self._payments(expense):
+                self._add(EXPENSE, day, values)
 
     def _drive(self) -> None:
         km, since_refuel = float(self._vehicle.km), 0.0
-        range_km = self._vehicle.tank * self._vehicle.km_per_gallon
+        range_km = self._vehicle.tank_gallons * self._vehicle.km_per_gallon
         for days_ago, trip in self._trips():
             km, since_refuel = km + trip, since_refuel + trip
-            errand = self._chance.choice(_ERRANDS)
-            self._add(ROUTE, days_ago, {"distanciaRecorrida": trip, "notasAdicionales": errand})
+            errand = self._chance.choice(self._vehicle.errands)
+            self._add(ROUTE, self._day(days_ago), {"distanciaRecorrida": trip, "notasAdicionales": errand})
             if since_refuel > range_km * self._chance.uniform(0.6, 0.85):
-                self._add(REFUEL, days_ago, self._refuel(since_refuel))
+                self._add(REFUEL, self._day(days_ago), self._refuel(since_refuel))
                 since_refuel = 0.0
             self._odometer[days_ago] = km
 
@@ -165,39 +96,52 @@ class _History:
         spent = round(gallons * price, 2)
         return {"tipoCombustible": self._vehicle.fuel, "cantidadGastada": spent, "galones": gallons}
 
-    def _maintenance(self, service: _Service) -> Document:
+    def _maintenance(self, service: Service) -> Document:
         km = round(max(km for day, km in self._odometer.items() if day >= service.days_ago))
+        next_day = service.next_after_days and self._day(service.days_ago - service.next_after_days)
         return {
             "tipo": service.tipo,
             "descripcion": service.descripcion,
             "costo": service.costo,
             "kilometraje": km,
             "proveedor": service.proveedor,
-            "proximoServicioFecha": self._future(service.next_in_days),
+            "proximoServicioFecha": iso_text(next_day) if next_day else None,
             "proximoServicioKm": km + service.next_after_km if service.next_after_km else None,
         }
 
-    def _pay(self, cost: _Cost) -> None:
-        """Every payment of the past; the latest one alone names the next."""
-        latest = self._chance.randrange(1, 15)
-        for days_ago in range(latest, _DAYS, cost.every_days):
-            values: Document = {
-                "categoria": cost.categoria,
-                "descripcion": cost.descripcion,
-                "monto": cost.monto,
-                "esDeducibleImpuestos": cost.deducible,
-            }
-            if days_ago == latest and cost.frequency:
-                values |= {"esRecurrente": True, "frecuenciaRecurrencia": cost.frequency}
-                values["proximoPago"] = self._future(cost.next_in_days)
-            self._add(EXPENSE, days_ago, values)
+    def _payments(self, expense: Recurring | Occasional) -> Iterator[tuple[datetime, Document]]:
+        """The payments of an expense, the latest first; a recurring one names the day of the next."""
+        values = {"categoria": expense.categoria, "descripcion": expense.descripcion, "monto": expense.monto}
+        if isinstance(expense, Occasional):
+            for day in self._now_and_then(expense.every_days):
+                yield day, values
+            return
+        values |= {"esRecurrente": True, "frecuenciaRecurrencia": expense.frecuencia}
+        values |= {"esDeducibleImpuestos": expense.deducible}
+        for day, next_day in self._every(MONTHS[expense.frecuencia], self._day(-expense.next_in_days)):
+            yield day, {**values, "proximoPago": iso_text(next_day)}
 
-    def _add(self, model: Model, days_ago: int, values: Mapping[str, object]) -> None:
-        day = self._day(days_ago)
+    def _now_and_then(self, days: int) -> Iterator[datetime]:
+        days_ago = round(days * self._chance.uniform(0.2, 0.8))
+        while days_ago < _DAYS:
+            yield self._day(days_ago)
+            days_ago += round(days * self._chance.uniform(0.75, 1.25))
+
+    def _every(self, months: int, last: datetime) -> Iterator[tuple[datetime, datetime]]:
+        """Each day that lies whole periods before the last, and the day one period after it."""
+        periods, next_day = 1, last
+        while (day := _months_before(last, months * periods)) >= self._day(_DAYS):
+            yield day, next_day
+            periods, next_day = periods + 1, day
+
+    def _add(self, model: Model, day: datetime, values: Mapping[str, object]) -> None:
         store.insert(self._connection, model, {**self._belongs, "fecha": iso_text(day), **values}, day)
 
     def _day(self, days_ago: int) -> datetime:
         return self._today - timedelta(days=days_ago)
 
-    def _future(self, days: int | None) -> str | None:
-        return None if days is None else iso_text(self._today + timedelta(days=days))
+
+def _months_before(day: datetime, months: int) -> datetime:
+    """The same day of an earlier month, or the last one of that month where it is shorter."""
+    first = month_start(day, months)
+    return first.replace(day=min(day.day, monthrange(first.year, first.month)[1]))

@@ -61,13 +61,14 @@ def start(  # noqa: PLR0913 -- all but the first are named, and have a default
         port: 0 takes a free one.
         host: The address to listen on.
         rate_limits: Whether too many requests are refused, as they are by the original.
-        seed: What a new database begins with: the demo accounts with vehicles and records, the accounts alone, or
-            nothing.
+        seed: What a new database begins with: the demo accounts with vehicles (three of the user who may write, one of
+            the user who may only read) and their records, the accounts alone, or nothing.
         clock: Tells the time, with its zone.
         hash_method: How passwords are hashed, in the words of `werkzeug.security`.
 
     Raises:
-        OSError: The port is in use, or not ours to take.
+        OSError: The port is in use, or not ours to take; with a `filename`, the database's folder cannot be made.
+        sqlite3.Error: The database cannot be opened, or is not one of ours.
     """
     listener = socket.create_server((host, port), backlog=128)
     try:

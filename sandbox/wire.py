@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 MAX_BODY_BYTES = 100 * 1024
+MAX_DEPTH = 100  # far beyond what a field takes; each level costs the parser and the answer a level of the stack
 ALLOWED_ORIGINS = frozenset({"https://kilometracker.vercel.app", "http://localhost:3000", "http://localhost:5173"})
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # the parser has joined those that make a pair
+_TOO_DEEP = f"A body of more than {MAX_DEPTH} levels is not taken"
 
 
 class CaseInsensitivePaths:
@@ -54,7 +57,7 @@ def read_body() -> None:
     """Parse a JSON or urlencoded body into `g.body`; None when there is no body of either type.
 
     Raises:
-        ApiError: 400, where it is not JSON, or neither an object nor an array.
+        ApiError: 400, where it is not JSON, nested too deeply, or neither an object nor an array.
         RequestEntityTooLarge: More than `MAX_BODY_BYTES`.
     """
     g.body = None
@@ -98,12 +101,27 @@ def _json_fields(body: bytes) -> dict[str, Any]:
     if not body:
         return {}
     try:
-        parsed = json.loads(body, parse_constant=_refuse_constant)
+        parsed = _storable(json.loads(body, parse_constant=_refuse_constant))
     except ValueError as error:
         raise ApiError(400, f"{error} is not valid JSON") from error
+    except RecursionError as error:
+        raise ApiError(400, _TOO_DEEP) from error
     if not isinstance(parsed, dict | list):
         raise ApiError(400, f"Unexpected token, {json.dumps(parsed)} is not valid JSON")
     return parsed if isinstance(parsed, dict) else {}  # an array has none of the fields that are asked for
+
+
+def _storable(value: Any, depth: int = 0) -> Any:
+    """The value in texts that UTF-8 can write: like Node, with U+FFFD for half a surrogate pair (RFC 3629 §3)."""
+    if depth > MAX_DEPTH:
+        raise ApiError(400, _TOO_DEEP)
+    if isinstance(value, str):
+        return _LONE_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value)
+    if isinstance(value, list):
+        return [_storable(item, depth + 1) for item in value]
+    if isinstance(value, dict):
+        return {_storable(name): _storable(item, depth + 1) for name, item in value.items()}
+    return value
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -103,7 +103,7 @@ def update_password() -> Response:
 @bp.post("/forgotpassword")
 def forgot_password() -> Response:
     """The same message whoever asks; the link goes to the log, there is no mail."""
-    email = sent_fields(500, "email")["email"]
+    email = sent_fields("email")["email"]
     if is_falsy(email):
         raise ApiError(400, "El email es requerido")
     if not isinstance(email, str):
@@ -120,7 +120,7 @@ def forgot_password() -> Response:
 @bp.put("/resetpassword/<token>")
 def reset_password() -> Response:
     """The user and a token, for whoever has the link of the last hour; once."""
-    password = sent_fields(400, "password")["password"]
+    password = sent_fields("password")["password"]
     if not isinstance(password, str) or len(password) < MIN_PASSWORD:
         raise ApiError(400, SHORT_PASSWORD)
     with transaction(db()):

@@ -5,14 +5,23 @@ from datetime import timedelta
 from flask import Response, request
 
 from sandbox import figures, listing, store
-from sandbox.api.records import FECHA, NEW_VEHICLE_ALIAS, VEHICLE_ALIAS, RecordKind, record_blueprint
+from sandbox.api.records import (
+    DESCRIPTION,
+    FECHA,
+    NEW_DESCRIPTION,
+    NEW_VEHICLE_ALIAS,
+    NOTES,
+    VEHICLE_ALIAS,
+    RecordKind,
+    record_blueprint,
+)
 from sandbox.context import check, current_user, db, now
 from sandbox.fleet import with_vehicles
 from sandbox.instants import iso_text
 from sandbox.models import EXPENSE
 from sandbox.replies import success
 from sandbox.store import Where
-from sandbox.validation import Field, at_least, boolean, iso_date, max_length, one_of, required
+from sandbox.validation import Field, at_least, boolean, iso_date, one_of, required
 
 CATEGORIES = (
     "Seguro",
@@ -29,7 +38,6 @@ FREQUENCIES = ("Mensual", "Trimestral", "Semestral", "Anual")
 
 _CATEGORY = one_of(CATEGORIES, "Categoría inválida")
 _AMOUNT = at_least(0, "El monto debe ser mayor o igual a 0")
-_DESCRIPTION = max_length(500, "La descripción no puede exceder 500 caracteres")
 _FREQUENCY = one_of(FREQUENCIES, "Frecuencia de recurrencia inválida")
 _NEXT_PAYMENT = iso_date("Fecha de próximo pago inválida")
 _OPTIONAL = (
@@ -38,7 +46,7 @@ _OPTIONAL = (
     Field("frecuenciaRecurrencia", (_FREQUENCY,), optional=True, nullable=True),
     Field("proximoPago", (_NEXT_PAYMENT,), optional=True, nullable=True),
     Field("esDeducibleImpuestos", (boolean("esDeducibleImpuestos debe ser verdadero o falso"),), optional=True),
-    Field("notas", (max_length(500, "Las notas no pueden exceder 500 caracteres"),), trimmed=True, optional=True),
+    NOTES,
 )
 
 KIND = RecordKind(
@@ -47,14 +55,14 @@ KIND = RecordKind(
         VEHICLE_ALIAS,
         Field("categoria", (required("La categoría es requerida"), _CATEGORY)),
         Field("monto", (required("El monto es requerido"), _AMOUNT)),
-        Field("descripcion", (required("La descripción es requerida"), _DESCRIPTION), trimmed=True),
+        DESCRIPTION,
         *_OPTIONAL,
     ),
     update=(
         NEW_VEHICLE_ALIAS,
         Field("categoria", (_CATEGORY,), optional=True),
         Field("monto", (_AMOUNT,), optional=True),
-        Field("descripcion", (_DESCRIPTION,), trimmed=True, optional=True),
+        NEW_DESCRIPTION,
         *_OPTIONAL,
     ),
     not_found="Gasto no encontrado",

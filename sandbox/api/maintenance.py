@@ -3,7 +3,16 @@
 from flask import Response
 
 from sandbox import store
-from sandbox.api.records import FECHA, NEW_VEHICLE_ALIAS, VEHICLE_ALIAS, RecordKind, record_blueprint
+from sandbox.api.records import (
+    DESCRIPTION,
+    FECHA,
+    NEW_DESCRIPTION,
+    NEW_VEHICLE_ALIAS,
+    NOTES,
+    VEHICLE_ALIAS,
+    RecordKind,
+    record_blueprint,
+)
 from sandbox.context import current_user, db
 from sandbox.fleet import with_vehicles
 from sandbox.models import MAINTENANCE
@@ -26,7 +35,6 @@ SERVICES = (
 )
 
 _SERVICE = one_of(SERVICES, "Tipo de mantenimiento inválido")
-_DESCRIPTION = max_length(500, "La descripción no puede exceder 500 caracteres")
 _COST = at_least(0, "El costo debe ser mayor o igual a 0")
 _ODOMETER = at_least(0, "El kilometraje debe ser mayor o igual a 0")
 _NEXT_DATE = iso_date("Fecha de próximo servicio inválida")
@@ -36,7 +44,7 @@ _OPTIONAL = (
     Field("proveedor", (max_length(100, "El proveedor no puede exceder 100 caracteres"),), trimmed=True, optional=True),
     Field("proximoServicioFecha", (_NEXT_DATE,), optional=True, nullable=True),
     Field("proximoServicioKm", (_NEXT_KM,), optional=True, nullable=True),
-    Field("notas", (max_length(500, "Las notas no pueden exceder 500 caracteres"),), trimmed=True, optional=True),
+    NOTES,
 )
 
 KIND = RecordKind(
@@ -44,7 +52,7 @@ KIND = RecordKind(
     create=(
         VEHICLE_ALIAS,
         Field("tipo", (required("El tipo de mantenimiento es requerido"), _SERVICE)),
-        Field("descripcion", (required("La descripción es requerida"), _DESCRIPTION), trimmed=True),
+        DESCRIPTION,
         Field("costo", (required("El costo es requerido"), _COST)),
         Field("kilometraje", (required("El kilometraje es requerido"), _ODOMETER)),
         *_OPTIONAL,
@@ -52,7 +60,7 @@ KIND = RecordKind(
     update=(
         NEW_VEHICLE_ALIAS,
         Field("tipo", (_SERVICE,), optional=True),
-        Field("descripcion", (_DESCRIPTION,), trimmed=True, optional=True),
+        NEW_DESCRIPTION,
         Field("costo", (_COST,), optional=True),
         Field("kilometraje", (_ODOMETER,), optional=True),
         *_OPTIONAL,

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flask import Blueprint, Response, request
 from flask.views import MethodView
@@ -14,10 +14,10 @@ from sandbox.db import transaction
 from sandbox.errors import ApiError
 from sandbox.fleet import active_vehicle, with_vehicles
 from sandbox.instants import iso_text
-from sandbox.models import Document, Model
+from sandbox.models import NO_DESCRIPTION, Document, Model
 from sandbox.replies import success
 from sandbox.store import Where
-from sandbox.validation import ID, Checked, Field, iso_date, required
+from sandbox.validation import ID, Checked, Field, iso_date, max_length, required
 from sandbox.values import is_falsy
 
 NEWEST_FIRST = "fecha DESC, rowid DESC"
@@ -25,6 +25,11 @@ NEWEST_FIRST = "fecha DESC, rowid DESC"
 VEHICLE_ALIAS = Field("vehicleAlias", (required("El alias del vehículo es requerido"),), trimmed=True)
 NEW_VEHICLE_ALIAS = Field("vehicleAlias", (), trimmed=True, optional=True)
 FECHA = Field("fecha", (iso_date("Fecha inválida"),), optional=True)
+NOTES = Field("notas", (max_length(500, "Las notas no pueden exceder 500 caracteres"),), trimmed=True, optional=True)
+NEW_DESCRIPTION = Field(
+    "descripcion", (max_length(500, "La descripción no puede exceder 500 caracteres"),), trimmed=True, optional=True
+)
+DESCRIPTION = replace(NEW_DESCRIPTION, rules=(required(NO_DESCRIPTION), *NEW_DESCRIPTION.rules), optional=False)
 
 
 def nothing_computed(_record: Document) -> Document:

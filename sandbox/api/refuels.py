@@ -43,7 +43,7 @@ KIND = RecordKind(
     deleted="Reabastecimiento eliminado correctamente",
     any_of_filters=("tipoCombustible",),
     zero_is_null=("galones",),
-    falsy_is_ignored=("vehicleAlias", "tipoCombustible", "cantidadGastada"),
+    falsy_is_ignored=("vehicleAlias", "cantidadGastada"),
     computed=_price,
 )
 

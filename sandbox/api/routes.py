@@ -2,22 +2,14 @@
 
 from dataclasses import replace
 
-from sandbox.api.records import FECHA, VEHICLE_ALIAS, RecordKind, record_blueprint
+from sandbox.api.records import FECHA, NOTES, VEHICLE_ALIAS, RecordKind, record_blueprint
 from sandbox.models import ROUTE
 from sandbox.odometer import follow
-from sandbox.validation import Field, at_least, max_length, required
+from sandbox.validation import Field, at_least, required
 
 _FAR_ENOUGH = at_least(0.1, "La distancia debe ser mayor a 0")
 _DISTANCE = Field("distanciaRecorrida", (required("La distancia recorrida es requerida"), _FAR_ENOUGH))
-_OPTIONAL = (
-    FECHA,
-    Field(
-        "notasAdicionales",
-        (max_length(500, "Las notas no pueden exceder 500 caracteres"),),
-        trimmed=True,
-        optional=True,
-    ),
-)
+_OPTIONAL = (FECHA, replace(NOTES, name="notasAdicionales"))
 
 KIND = RecordKind(
     ROUTE,

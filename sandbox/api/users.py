@@ -99,7 +99,7 @@ def request_permanent_delete() -> Response:
 def delete_permanently() -> Response:
     """A message; the user is gone, with all vehicles and records."""
     checked = check(ID)
-    sent = sent_fields(500, "code", "confirmWord")
+    sent = sent_fields("code", "confirmWord")
     with transaction(db()):
         _must_be_confirmed(sent, checked.params["id"].lower(), now())
         user = _user(checked)

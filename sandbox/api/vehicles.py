@@ -50,8 +50,8 @@ def list_vehicles() -> Response:
 def create_vehicle() -> Response:
     """The new vehicle; its odometer begins at `kilometrajeInicial`."""
     values = check(
-        Field("alias", (required("El alias es requerido"), _ALIAS_LENGTH), trimmed=True),
-        Field("marca", (required("La marca es requerida"), _MAKE_LENGTH), trimmed=True),
+        Field("alias", (required(VEHICLE.required["alias"]), _ALIAS_LENGTH), trimmed=True),
+        Field("marca", (required(VEHICLE.required["marca"]), _MAKE_LENGTH), trimmed=True),
         Field("modelo", (required("El modelo es requerido"), _year())),
         *_OPTIONAL,
     ).body

@@ -194,7 +194,7 @@ def test_forgetting_does_not_tell_who_has_an_account(anonymous, ana, caplog):
         ({}, 400, "El email es requerido"),
         ({"email": ""}, 400, "El email es requerido"),
         ({"email": 5}, 500, "email.toLowerCase is not a function"),
-        (None, 500, "Cannot destructure property 'email' of 'req.body' as it is undefined."),
+        (None, 400, "Cannot destructure property 'email' of 'req.body' as it is undefined."),
     ],
 )
 def test_forgetting_needs_an_address(anonymous, body, status, error):
@@ -300,6 +300,13 @@ def test_a_wrong_confirmation_does_not_use_up_the_code(root, ana, code, sent, er
 
     assert (wrong.status_code, wrong.json()["error"]) == (400, error)
     assert root.send("DELETE", path, right).status_code == 200
+
+
+def test_a_permanent_delete_needs_a_body(root, ana):
+    response = root.send("DELETE", f"auth/users/{ana['user']['id']}/permanent")
+
+    assert response.status_code == 400
+    assert response.json()["error"] == "Cannot destructure property 'code' of 'req.body' as it is undefined."
 
 
 def test_a_code_is_for_one_user(root, writer, code):

@@ -108,15 +108,19 @@ def test_two_processes_on_one_database_count_together(tmp_path):
     assert after - before == pytest.approx(160)
 
 
-def test_the_start_puts_a_wrong_odometer_right(tmp_path):
-    """After a new `kilometrajeInicial`, say; a difference below 0.01 is rounding."""
+@pytest.mark.parametrize(("off_by", "left"), [(7, 0), (-7, 0), (0.02, 0), (0.005, 0.005), (-0.005, -0.005)])
+def test_the_start_puts_a_wrong_odometer_right(tmp_path, off_by, left):
+    """After a new `kilometrajeInicial`, say; a difference below 0.01 is rounding, and stays."""
     database = tmp_path / "sandbox.sqlite3"
     start(database, hash_method=CHEAP_HASH).stop()
     with closing(sqlite3.connect(database)) as connection:
-        right = connection.execute("SELECT kilometrajeTotal FROM vehicles ORDER BY alias").fetchall()
-        connection.execute("UPDATE vehicles SET kilometrajeTotal = 7 WHERE alias = 'MOTO'")
+        right = dict(connection.execute("SELECT alias, kilometrajeTotal FROM vehicles"))
+        connection.execute(
+            "UPDATE vehicles SET kilometrajeTotal = kilometrajeTotal + ? WHERE alias = 'MOTO'", (off_by,)
+        )
         connection.commit()
 
         start(database, hash_method=CHEAP_HASH).stop()
 
-        assert connection.execute("SELECT kilometrajeTotal FROM vehicles ORDER BY alias").fetchall() == right
+        found = dict(connection.execute("SELECT alias, kilometrajeTotal FROM vehicles"))
+        assert found == pytest.approx({**right, "MOTO": right["MOTO"] + left}, abs=1e-6)

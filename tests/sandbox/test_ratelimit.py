@@ -48,6 +48,15 @@ def test_the_sixth_login_is_refused_for_15_minutes(limited, clock):
     assert allowed_again.status_code == 400
 
 
+def test_a_body_that_is_refused_has_been_counted(limited):
+    """The limit comes before everything else, the parser too."""
+    headers = {"Content-Type": "application/json"}
+
+    statuses = [limited.send("POST", "auth/login", data="{", headers=headers).status_code for _ in range(6)]
+
+    assert statuses == [400] * 5 + [429]
+
+
 @pytest.mark.parametrize("headers", [{"User-Agent": "otro"}, {"X-Forwarded-For": "203.0.113.9"}])
 def test_another_client_has_its_own_count(limited, headers):
     [limited.send("POST", "auth/login", {}) for _ in range(6)]

@@ -101,6 +101,55 @@ def test_a_port_in_use_is_one_line(tmp_path):
     assert ended.stderr == f"Cannot serve on 127.0.0.1:{port}: Address already in use\n"
 
 
+@pytest.mark.parametrize("port", ["99999", "65536", "-1", "8001.5", "ocho"])
+def test_a_port_that_is_none_is_refused_with_the_range(port):
+    ended = run("--port", port)
+
+    assert ended.returncode == 2
+    assert ended.stderr.endswith("error: argument --port: takes a whole number from 0 to 65535\n")
+
+
+def test_an_unknown_host_is_one_line(tmp_path):
+    ended = run("--host", "nope.invalid", "--port", "0", "--database", str(tmp_path / "x.sqlite3"))
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("Cannot serve on nope.invalid:0: ")
+    assert ended.stderr.count("\n") == 1
+    assert "Unknown error" not in ended.stderr
+    assert "(" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("folder", "unable to open database file"),
+        ("text", "file is not a database"),
+        ("text/folder/x.sqlite3", "Not a directory"),
+        ("foreign", "table users already exists"),
+        ("blocked", "unable to open database file"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_one_line(tmp_path, name, reason):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "text").write_text("This is no database. " * 100)
+    (tmp_path / "blocked-journal").mkdir()
+    with closing(sqlite3.connect(tmp_path / "foreign")) as connection:
+        connection.execute("CREATE TABLE users (name)")
+
+    ended = run("--port", "0", "--database", str(tmp_path / name))
+
+    assert ended.returncode == 1
+    assert ended.stderr == f"Cannot use the database {tmp_path / name}: {reason}\n"
+
+
+def test_a_database_that_cannot_be_removed_is_one_line(tmp_path):
+    ended = run("--port", "0", "--reset", "--database", str(tmp_path))
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"Cannot use the database {tmp_path}: ")
+    assert ended.stderr.count("\n") == 1
+
+
 def test_the_command_prints_the_accounts_and_ends_at_once(tmp_path):
     command = [sys.executable, "-m", "sandbox", "--port", "0", "--database", str(tmp_path / "x.sqlite3"), "--reset"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

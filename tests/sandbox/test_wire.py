@@ -36,6 +36,50 @@ def test_a_body_is_a_json_object(anonymous, body):
     assert response.json()["error"].endswith("is not valid JSON")
 
 
+@pytest.mark.parametrize("levels", [101, 900, 15_000])
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
+def test_a_body_has_100_levels_at_most(writer, corolla, opening, closing, levels):
+    """One that the parser just takes could still be too deep for the answer that repeats it."""
+    nested = opening * levels + "0" + closing * levels
+
+    response = writer.send("PUT", "vehicles/COROLLA", data=f'{{"marca": {nested}}}', headers=JSON)
+
+    assert response.status_code == 400
+    assert response.json()["error"] == "A body of more than 100 levels is not taken"
+
+
+def test_half_a_surrogate_pair_is_stored_as_a_replacement_character(writer, corolla):
+    """As by Node: UTF-8 has no form for it (RFC 3629 §3). A whole pair is one character."""
+    body = r'{"marca": "\ud83d\ude97 \ud800x\udc00", "\udfff": "\ud800"}'
+
+    response = writer.send("PUT", "vehicles/COROLLA", data=body, headers=JSON)
+
+    assert response.status_code == 200
+    assert (
+        writer.data("vehicles/COROLLA")["marca"] == "\N{AUTOMOBILE} \N{REPLACEMENT CHARACTER}x\N{REPLACEMENT CHARACTER}"
+    )
+
+
+def test_half_a_surrogate_pair_is_replaced_in_what_a_refusal_repeats(writer, corolla):
+    body = r'{"marca": {"\ud800": ["\udc00"]}}'
+
+    response = writer.send("PUT", "vehicles/COROLLA", data=body, headers=JSON)
+
+    assert response.status_code == 400
+    assert response.json()["details"][0]["value"] == {"\N{REPLACEMENT CHARACTER}": ["\N{REPLACEMENT CHARACTER}"]}
+
+
+@pytest.mark.parametrize(("number", "repeated"), [("1e400", "null"), ("[2, -1e400]", "[2,null]")])
+def test_an_infinite_number_is_repeated_as_null(writer, corolla, number, repeated):
+    """JSON has no infinity (RFC 8259 §6); JavaScript writes null."""
+    body = f'{{"kilometrajeInicial": {number}}}'
+
+    response = writer.send("PUT", "vehicles/COROLLA", data=body, headers=JSON)
+
+    assert response.status_code == 400
+    assert f'"value":{repeated},' in response.text
+
+
 @pytest.mark.parametrize(
     ("headers", "body"),
     [
