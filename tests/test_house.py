@@ -19,16 +19,20 @@ SERVICE = sorted([*ROOT.glob("*.py"), *ROOT.glob("proxy/**/*.py"), *ROOT.glob("s
 
 # Who may import whom: each file or folder, and all that it may know of ours. Downwards only, and nothing sideways.
 BOTTOM = {"config", "setting_types", "proxy.errors"}
-PURE = {"proxy.tokens", "proxy.headers", "proxy.transport", "proxy.upstream"} | BOTTOM
+PURE = {"proxy.strict_json", "proxy.tokens", "proxy.headers", "proxy.transport", "proxy.upstream"} | BOTTOM
 MAY_IMPORT = {
     "setting_types": set(),
     "config": {"setting_types"},
     "raw_path": set(),
     "proxy.errors": set(),
+    "proxy.strict_json": set(),
     "proxy.tokens": BOTTOM,
     "proxy.headers": BOTTOM | {"proxy.tokens"},
     "proxy.transport": BOTTOM,
     "proxy.upstream": BOTTOM | {"proxy.transport"},
+    "proxy.nextauth": BOTTOM | {"proxy.tokens"},
+    "proxy.allowlist": BOTTOM,
+    "proxy.streams": PURE,
     "proxy.fetch": PURE,
     "proxy.relay": PURE,
     "proxy.security": BOTTOM,
@@ -36,10 +40,14 @@ MAY_IMPORT = {
     "proxy.health": BOTTOM | {"proxy.fetch"},
     "proxy.api": {f"proxy.api.{group.name}" for group in GROUPS},
     **{f"proxy.api.{group.name}": PURE | {"proxy.fetch", "proxy.relay"} for group in GROUPS},
-    "proxy": PURE | {f"proxy.{name}" for name in ("fetch", "relay", "security", "observability", "health", "api")},
+    "proxy.api.passthrough": PURE | {"proxy.fetch", "proxy.allowlist", "proxy.streams", "raw_path"},
+    "proxy": PURE
+    | {f"proxy.{name}" for name in ("fetch", "relay", "security", "observability", "health", "nextauth")}
+    | {"proxy.api", "proxy.api.passthrough"},
     "app": BOTTOM | {"proxy", "proxy.observability", "sandbox", "raw_path"},
     "wsgi": {"app", "config"},
-    "gunicorn.conf": {"config"},
+    "serve": {"config"},
+    "gunicorn.conf": {"config", "proxy.observability"},
     "sandbox": {"sandbox", "raw_path"},
 }
 
@@ -79,7 +87,8 @@ def uses(path: Path, package: str) -> bool:
 
 def test_flask_stops_at_fetch_and_relay():
     """What is below them is tested without an app."""
-    below = [ROOT / f"proxy/{name}.py" for name in ("errors", "tokens", "headers", "transport", "upstream")]
+    names = "errors tokens nextauth allowlist headers streams transport upstream".split()
+    below = [ROOT / f"proxy/{name}.py" for name in names]
 
     assert [path.name for path in below if uses(path, "flask")] == []
 
@@ -88,8 +97,9 @@ def test_requests_is_used_by_upstream_and_its_transport_alone():
     """`fetch` and `relay` know the type of a reply, and no more."""
     knowing = {module_name(path) for path in SERVICE if uses(path, "requests") or uses(path, "urllib3")}
 
-    assert knowing == {"proxy.fetch", "proxy.relay", "proxy.transport", "proxy.upstream"}
-    for name in ("fetch", "relay"):
+    by_type = {"proxy.fetch", "proxy.relay", "proxy.streams", "proxy.api.passthrough"}
+    assert knowing == by_type | {"proxy.transport", "proxy.upstream"}
+    for name in ("fetch", "relay", "streams", "api/passthrough"):
         assert set(re.findall(r"requests\.(\w+)", (ROOT / f"proxy/{name}.py").read_text("utf-8"))) == {"Response"}
 
 
