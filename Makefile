@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test check install install-dev sandbox walkthrough clean
+.PHONY: help run test check install install-dev install-node sandbox walkthrough clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -15,7 +15,8 @@ help: ## this list
 run: install ## the BFF on PORT (8000), in development; with the sandbox behind it unless API_BASE_URL is set
 	@APP_ENV=$${APP_ENV:-development} exec $(BIN)/python serve.py
 
-test: install-dev ## the whole test suite
+test: install-dev ## the whole test suite; the tests of next-auth's own cookies where there is npm
+	@if command -v npm >/dev/null; then $(MAKE) -s install-node; else echo "no npm: next-auth's own cookies are not tested"; fi
 	@$(BIN)/pytest
 
 check: install-dev ## lint, format and types
@@ -33,6 +34,8 @@ install: $(VENV)/installed ## .venv, with what the service runs on
 
 install-dev: $(VENV)/installed-dev ## .venv, with what tests and checks need too
 
+install-node: tests/next_auth/node_modules ## next-auth's own packages, for the tests of its cookies (needs Node.js)
+
 clean: ## remove .venv and the sandbox's data
 	rm -rf $(VENV) var
 
@@ -40,6 +43,10 @@ $(BIN)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "venv is missing: on Debian, apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
+
+tests/next_auth/node_modules: tests/next_auth/package-lock.json
+	@npm ci --prefix tests/next_auth --no-audit --no-fund --loglevel=error
+	@touch $@
 
 $(VENV)/installed: requirements.txt | $(BIN)/pip
 	@$(BIN)/pip install -q -r requirements.txt

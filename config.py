@@ -119,7 +119,7 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
         if setting.metadata and (text := environ.get(setting.name.upper(), "").strip())
     }
     defaults: dict[str, Any] = {
-        "auth_secrets": _auth_secrets(environ),
+        "auth_secrets": _auth_secrets(environ, may_be_weak=parsed.get("app_env", "production") != "production"),
         "csrf_trusted_origins": parsed.get("cors_origins", ()),
         "proxy_base_url": parsed.get("api_base_url"),
     }
@@ -137,6 +137,9 @@ def _parse(name: str, text: str, parse: Callable[[str], Any]) -> object:
         raise SettingsError(f"{name} takes {error}") from None
 
 
-def _auth_secrets(environ: Mapping[str, str]) -> tuple[Secret, ...]:
+def _auth_secrets(environ: Mapping[str, str], *, may_be_weak: bool) -> tuple[Secret, ...]:
     """Every next-auth secret that is set, once, the highest number first, as Auth.js orders them."""
+    for name in _AUTH_SECRETS:
+        if environ.get(name) and not may_be_weak and types.is_weak(environ[name]):
+            raise SettingsError(f"{name} takes 32 random characters or more: openssl rand -base64 32")
     return tuple(dict.fromkeys(Secret(environ[name]) for name in _AUTH_SECRETS if environ.get(name)))

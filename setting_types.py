@@ -25,6 +25,7 @@ _HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*\.?")
 _IPV6 = re.compile(r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 _PATH = re.compile(r"(/([A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*)*")  # RFC 3986 §3.3
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_SAMPLE_SECRET = re.compile(r"(?i)change.?me|your.|example|placeholder|sample|secret.(here|key)|not.for.prod")
 _METHOD = re.compile(r"[A-Z]+")
 _PROXY_PATTERN = re.compile(r"(?:[A-Za-z0-9._~!$&'()+;=:@/*-]|%[0-9A-Fa-f]{2}|\{[A-Za-z_][A-Za-z0-9_]*\})+")
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
@@ -200,6 +201,19 @@ def bearer_token(text: str) -> Secret:
     if not BEARER.fullmatch(text):
         raise ValueError("a token of letters, digits and -._~+/")
     return Secret(text)
+
+
+def is_weak(secret: str) -> bool:
+    """Whether a secret can be guessed: short, a sample of somebody's documentation, or hardly any different characters.
+
+    Scanners try well-known secrets on session cookies.
+    """
+    return (
+        not secret.isprintable()
+        or len(secret) < 32
+        or len(set(secret)) < 10
+        or _SAMPLE_SECRET.search(secret) is not None
+    )
 
 
 def _whole_number(text: str, lowest: int, highest: int, wanted: str) -> int:

@@ -5,6 +5,7 @@ from flask import Flask
 from config import Settings
 from proxy import fetch, health, observability, relay, security
 from proxy.api import GROUPS, passthrough
+from proxy.nextauth import NextAuthSession
 from proxy.tokens import TokenCookie
 from proxy.upstream import Upstream
 
@@ -15,7 +16,9 @@ def init_app(app: Flask, settings: Settings) -> None:
         raise ValueError("api_base_url is None")
     upstream = Upstream(settings.api_base_url, settings)
     app.extensions["upstream"] = upstream
-    app.extensions["token_cookie"] = TokenCookie(settings)
+    token_cookie = TokenCookie(settings)
+    app.extensions["token_cookie"] = token_cookie
+    app.extensions["token_source"] = NextAuthSession(settings) if settings.token_source == "nextauth" else token_cookie
     app.extensions["readiness"] = health.Readiness(upstream.is_reachable)
 
     observability.init_app(app, settings)

@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from config import Settings
 from proxy import headers, strict_json
 from proxy.errors import BadRequest, NotFound, NotSignedIn, TooLarge
-from proxy.tokens import Token, TokenCookie
+from proxy.tokens import Token, TokenSource
 from proxy.upstream import Upstream
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -61,14 +61,14 @@ def is_answered_for_all() -> bool:
 
 
 def find_token() -> Token:
-    """The token of the current request.
+    """The token of the current request, from TOKEN_SOURCE.
 
     Raises:
         NotSignedIn: No cookie, or one that cannot be a token.
         SessionExpired: The token's own `exp` has passed.
     """
-    cookie: TokenCookie = current_app.extensions["token_cookie"]
-    return cookie.find(request.cookies, time.time())
+    source: TokenSource = current_app.extensions["token_source"]
+    return source.find(request.cookies, time.time())
 
 
 def is_signed_in() -> bool:

@@ -1,4 +1,4 @@
-"""Where the user's token is found: in the token cookie, plain or encrypted. Nothing here knows of Flask."""
+"""The user's token, and the cookie of ours that holds it, plain or encrypted. Nothing here knows of Flask."""
 
 import base64
 import binascii
@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
@@ -31,6 +32,18 @@ class Token:
         return math.inf if self.expires_at is None else self.expires_at - now
 
 
+class TokenSource(Protocol):
+    """Where a request's token is looked for; TOKEN_SOURCE chooses one."""
+
+    def find(self, cookies: Mapping[str, str], now: float) -> Token:
+        """The token in the request's cookies, still good at `now` (seconds since 1970).
+
+        Raises:
+            NotSignedIn: There is none.
+            SessionExpired: There is one, and it is over.
+        """
+
+
 class TokenCookie:
     """The cookie's value: the token itself, or, once TOKEN_COOKIE_KEYS is set, the token encrypted.
 
@@ -39,7 +52,6 @@ class TokenCookie:
 
     def __init__(self, settings: Settings) -> None:
         self._name = settings.token_cookie_name
-        self._reads_cookie = settings.token_source == "cookie"
         keys = [Fernet(key.value) for key in settings.token_cookie_keys]
         self._fernet = MultiFernet(keys) if keys else None
 
@@ -54,10 +66,10 @@ class TokenCookie:
             NotSignedIn: No cookie, or one that cannot be a token.
             SessionExpired: The token's own `exp` has passed.
         """
-        value = cookies.get(self._name) if self._reads_cookie else None
+        value = cookies.get(self._name)
         if not value:
             raise NotSignedIn("no token cookie")
-        token = parse(self._decrypt(value))
+        token = parse_token(self._decrypt(value))
         if token.seconds_left(now) <= 0:
             raise SessionExpired
         return token
@@ -71,7 +83,7 @@ class TokenCookie:
             raise NotSignedIn("the token cookie was not encrypted with one of the keys") from None
 
 
-def parse(value: object) -> Token:
+def parse_token(value: object) -> Token:
     """A token from what a cookie or a login answer holds. Whether it is valid is for the backend to say.
 
     Raises:

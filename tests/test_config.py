@@ -202,11 +202,31 @@ def test_a_cookie_that_browsers_would_drop_stops_the_start(environ, complaint):
         from_environ({**REQUIRED, **environ})
 
 
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "short",
+        "a" * 64,
+        "your-secret-goes-here-your-secret-goes-here",
+        "CHANGE_ME_0123456789_0123456789",
+        "\udcff" * 40,
+    ],
+)
+def test_a_guessable_next_auth_secret_stops_the_start_in_production(secret):
+    """Whoever knows it makes sessions of their own. Development and tests may have one."""
+    environ = {**REQUIRED, "TOKEN_SOURCE": "nextauth", "NEXTAUTH_SECRET": secret}
+
+    with pytest.raises(SettingsError, match=r"^NEXTAUTH_SECRET takes 32 random"):
+        from_environ(environ)
+
+    assert from_environ({**environ, "APP_ENV": "testing"}).auth_secrets == (Secret(secret),)
+
+
 def test_every_next_auth_secret_is_kept_once_the_newest_first():
     """Rotation as Auth.js does it: the highest number encrypts, all decrypt."""
     environ = {"AUTH_SECRET": "a", "AUTH_SECRET_1": "b", "AUTH_SECRET_2": "c", "NEXTAUTH_SECRET": "a"}
 
-    settings = from_environ({**REQUIRED, **environ})
+    settings = from_environ({**REQUIRED, **environ, "APP_ENV": "testing"})
 
     assert [secret.value for secret in settings.auth_secrets] == ["c", "b", "a"]
 
@@ -220,7 +240,7 @@ def test_no_secret_is_in_the_settings_repr():
         "METRICS_TOKEN": "canary-3",
     }
 
-    shown = repr(from_environ({**REQUIRED, **environ}))
+    shown = repr(from_environ({**REQUIRED, **environ, "APP_ENV": "testing"}))
 
     assert "canary" not in shown
     assert KEY not in shown

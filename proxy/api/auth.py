@@ -9,7 +9,7 @@ from config import Settings
 from proxy.errors import BackendInvalid, BadRequest, NotFound, NotSignedIn
 from proxy.fetch import backend_path, bff_fetch, is_signed_in, json_body, needs_token, public
 from proxy.relay import relay, without_token
-from proxy.tokens import Token, TokenCookie, parse
+from proxy.tokens import Token, TokenCookie, parse_token
 
 bp = Blueprint("auth", __name__, url_prefix="/api/auth")
 bp.after_request(without_token)
@@ -65,7 +65,7 @@ def get_session() -> Response:
     if not is_signed_in():
         return _delete_sent_cookie(jsonify(authenticated=False))
     token: Token = g.token
-    seconds_left = None if token.expires_at is None else int(token.seconds_left(time.time()))
+    seconds_left = None if token.expires_at is None else max(0, int(token.seconds_left(time.time())))
     return jsonify(authenticated=True, expiresIn=seconds_left)
 
 
@@ -133,7 +133,7 @@ def _sign_in(response: Response) -> Response:
     session = _object(response.get_json())
     data = _object(session.get("data"))
     try:
-        token = parse(session.get("token") or data.get("token"))
+        token = parse_token(session.get("token") or data.get("token"))
     except NotSignedIn as error:
         raise BackendInvalid(str(error), message="La API no devolvió un token válido") from error
     return _set_cookie(jsonify(success=True, user=session.get("user", data.get("user"))), token)

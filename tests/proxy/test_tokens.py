@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from config import Settings
 from proxy.errors import NotSignedIn, SessionExpired
-from proxy.tokens import Token, TokenCookie, parse
+from proxy.tokens import Token, TokenCookie, parse_token
 from setting_types import Secret
 
 NOW = 1_000_000.0
@@ -65,14 +65,14 @@ def test_a_token_says_how_long_it_lasts(cookie, exp, left):
 )
 def test_what_names_no_date_is_left_for_the_backend_to_judge(payload):
     """We have no key to the signature: reading `exp` spares the user a call, and decides nothing else."""
-    assert parse(jwt(payload)).seconds_left(NOW) == math.inf
+    assert parse_token(jwt(payload)).seconds_left(NOW) == math.inf
 
 
 @given(st.text())
 def test_any_text_is_a_token_or_is_refused(text):
     """No input makes another exception, and what is taken fits into a header field as it is."""
     with contextlib.suppress(NotSignedIn):
-        token = parse(text)
+        token = parse_token(text)
 
         assert token.value == text
         assert re.fullmatch(r"[\x21-\x7e]+", text)
