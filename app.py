@@ -14,17 +14,19 @@ import config
 import proxy
 from config import Settings
 from proxy import observability
+from proxy.hooks import Hooks
 from raw_path import RawPath
 
 SANDBOX_DATABASE = Path("var/sandbox.sqlite3")
 
 
-def create_app(settings: Settings | None = None) -> Flask:
+def create_app(settings: Settings | None = None, hooks: Hooks | None = None) -> Flask:
     """The service as a WSGI application.
 
     Args:
         settings: The environment's when None. Without an `api_base_url`, which only development allows, the sandbox is
             started in this process and used.
+        hooks: The team's own.
 
     Raises:
         SettingsError: The environment cannot be used.
@@ -41,7 +43,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = settings.max_content_length + 1
     app.json = _Json(app)
     app.url_map.merge_slashes = False  # a path is answered or refused, never redirected
-    proxy.init_app(app, settings)
+    proxy.init_app(app, settings, hooks or Hooks())
 
     hops = settings.trusted_proxies
     with_client = ProxyFix(RawPath(app.wsgi_app), x_for=hops, x_proto=hops, x_host=hops)

@@ -4,9 +4,10 @@ import sys
 
 from app import create_app
 from config import SettingsError
+from hooks import hooks
 
 try:
-    app = create_app()
+    app = create_app(hooks=hooks)
 except SettingsError as error:
     print(error, file=sys.stderr)
     sys.exit(1)

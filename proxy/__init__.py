@@ -5,17 +5,19 @@ from flask import Flask
 from config import Settings
 from proxy import fetch, health, observability, relay, security
 from proxy.api import GROUPS, passthrough
+from proxy.hooks import Hooks
 from proxy.nextauth import NextAuthSession
 from proxy.tokens import TokenCookie
 from proxy.upstream import Upstream
 
 
-def init_app(app: Flask, settings: Settings) -> None:
+def init_app(app: Flask, settings: Settings, hooks: Hooks) -> None:
     """Make `app` serve the BFF's endpoints."""
     if settings.api_base_url is None:
         raise ValueError("api_base_url is None")
     upstream = Upstream(settings.api_base_url, settings)
     app.extensions["upstream"] = upstream
+    app.extensions["hooks"] = hooks
     token_cookie = TokenCookie(settings)
     app.extensions["token_cookie"] = token_cookie
     app.extensions["token_source"] = NextAuthSession(settings) if settings.token_source == "nextauth" else token_cookie
@@ -27,4 +29,4 @@ def init_app(app: Flask, settings: Settings) -> None:
     for group in (*GROUPS, health.bp):
         app.register_blueprint(group)
     passthrough.init_app(app, settings)
-    relay.init_app(app)
+    relay.init_app(app, hooks)

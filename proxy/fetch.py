@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 from config import Settings
 from proxy import headers, strict_json
 from proxy.errors import BadRequest, NotFound, NotSignedIn, TooLarge
+from proxy.hooks import Hooks, Outgoing
 from proxy.tokens import Token, TokenSource
 from proxy.upstream import Upstream
 
@@ -101,9 +102,25 @@ def bff_fetch(method: str, path: str, *, body: bytes | None = None) -> requests.
         BackendTimeout: No reply within CONNECT_TIMEOUT, READ_TIMEOUT or REQUEST_DEADLINE.
     """
     upstream: Upstream = current_app.extensions["upstream"]
+    token: Token | None = g.get("token")
+    fields = headers.outgoing(request.headers, asker(), token, has_body=body is not None)
     query: str = request.environ.get("QUERY_STRING", "")
-    fields = headers.outgoing(request.headers, asker(), g.get("token"), has_body=body is not None)
-    return upstream.send(method, f"{path}?{query}" if query else path, fields, body)
+    target = f"{path}?{query}" if query else path
+    outgoing = hooked(Outgoing(group(), method, target, fields, body, token))
+    return upstream.send(outgoing.method, outgoing.target, outgoing.headers, outgoing.body)
+
+
+def group() -> str:
+    """The name of the route group that the current request met; the endpoint's, where there is no blueprint."""
+    return request.blueprint or request.endpoint or ""
+
+
+def hooked(outgoing: Outgoing) -> Outgoing:
+    """The request as the team's `before_send` hooks leave it."""
+    hooks: Hooks = current_app.extensions["hooks"]
+    if hooks.before_send:
+        hooks.before_send.run(outgoing.group, outgoing)
+    return outgoing
 
 
 def asker() -> headers.Asker:

@@ -3,13 +3,15 @@
 import json
 import logging
 import re
+from functools import partial
 
 import requests
-from flask import Flask, Response, current_app, jsonify
+from flask import Flask, Response, current_app, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from proxy import headers, strict_json
 from proxy.errors import BackendInvalid, BadRequest, BffError, MethodNotAllowed, NotFound, TooLarge
+from proxy.hooks import Hooks
 from proxy.upstream import read_body
 
 log = logging.getLogger("bff")
@@ -66,11 +68,26 @@ def without_token(response: Response) -> Response:
     return response
 
 
-def init_app(app: Flask) -> None:
-    """Answer every exception in the one shape."""
+def init_app(app: Flask, hooks: Hooks) -> None:
+    """Answer every exception in the one shape, and let the team's `before_response` hooks have the last word."""
+    if hooks.before_response:
+        app.after_request(partial(_run_hooks, hooks))
     app.register_error_handler(BffError, _show)
     app.register_error_handler(HTTPException, _show_http)
     app.register_error_handler(Exception, _show_defect)
+
+
+def _run_hooks(hooks: Hooks, response: Response) -> Response:
+    """After a hook that fails, nothing of the response it was given is shown: it may be what the hook was to hide."""
+    group = request.blueprint or request.endpoint
+    if group is None or group == "health":
+        return response
+    try:
+        hooks.before_response.run(group, response)
+    except Exception as error:  # Flask would answer with a page of its own, and leave out what later steps add
+        response.close()
+        return _show(error) if isinstance(error, BffError) else _show_defect(error)
+    return response
 
 
 def _document(body: bytes, *, may_be_empty: bool) -> object:
@@ -95,8 +112,7 @@ def _message(document: object, status: int, otherwise: str) -> str:
 
 
 def _show(error: BffError) -> Response:
-    if error.status >= 500:
-        log.warning("%s: %s", error.code, error)
+    g.error_detail = str(error)
     response = jsonify(error=error.message)
     response.status_code = error.status
     response.headers["X-BFF-Error"] = error.code

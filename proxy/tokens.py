@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
@@ -26,6 +26,11 @@ class Token:
 
     def __repr__(self) -> str:
         return "Token(***)"
+
+    @property
+    def claims(self) -> dict[str, Any]:
+        """What the token says, if it is a JWT; read without the signature's key, so nothing to decide by here."""
+        return _claims(self.value)
 
     def seconds_left(self, now: float) -> float:
         """How long it may still be used; infinite when it does not say."""
@@ -96,13 +101,17 @@ def parse_token(value: object) -> Token:
 
 def _expiry(jwt: str) -> float | None:
     """The `exp` claim (RFC 7519 §4.1.4), read without the signature's key: a courtesy to the user, not a check."""
+    expiry = _claims(jwt).get("exp")
+    if not isinstance(expiry, int | float) or isinstance(expiry, bool):
+        return None
+    return float(expiry) if abs(expiry) < _END_OF_TIME else None  # to Python, NaN and 10**400 are JSON
+
+
+def _claims(jwt: str) -> dict[str, Any]:
     _, _, payload = jwt.partition(".")
     payload = payload.partition(".")[0]
     try:
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     except (binascii.Error, ValueError, RecursionError):
-        return None
-    expiry = claims.get("exp") if isinstance(claims, dict) else None
-    if not isinstance(expiry, int | float) or isinstance(expiry, bool):
-        return None
-    return float(expiry) if abs(expiry) < _END_OF_TIME else None  # to Python, NaN and 10**400 are JSON
+        return {}
+    return claims if isinstance(claims, dict) else {}

@@ -5,14 +5,17 @@ import re
 from dataclasses import fields
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from app import create_app
 from config import Settings
 from proxy import errors
 from proxy.api import GROUPS
+from tests.proxy.api.test_auth import jwt
 
 ROOT = Path(__file__).parent.parent
 SERVICE = sorted([*ROOT.glob("*.py"), *ROOT.glob("proxy/**/*.py"), *ROOT.glob("sandbox/**/*.py")])
@@ -30,22 +33,24 @@ MAY_IMPORT = {
     "proxy.headers": BOTTOM | {"proxy.tokens"},
     "proxy.transport": BOTTOM,
     "proxy.upstream": BOTTOM | {"proxy.transport"},
+    "proxy.hooks": {"proxy.tokens", "proxy.upstream"},
+    "hooks": {"proxy.hooks"},
     "proxy.nextauth": BOTTOM | {"proxy.tokens"},
     "proxy.allowlist": BOTTOM,
     "proxy.streams": PURE,
-    "proxy.fetch": PURE,
-    "proxy.relay": PURE,
+    "proxy.fetch": PURE | {"proxy.hooks"},
+    "proxy.relay": PURE | {"proxy.hooks"},
     "proxy.security": BOTTOM,
     "proxy.observability": BOTTOM,
     "proxy.health": BOTTOM | {"proxy.fetch"},
     "proxy.api": {f"proxy.api.{group.name}" for group in GROUPS},
     **{f"proxy.api.{group.name}": PURE | {"proxy.fetch", "proxy.relay"} for group in GROUPS},
-    "proxy.api.passthrough": PURE | {"proxy.fetch", "proxy.allowlist", "proxy.streams", "raw_path"},
+    "proxy.api.passthrough": PURE | {"proxy.fetch", "proxy.allowlist", "proxy.streams", "proxy.hooks", "raw_path"},
     "proxy": PURE
-    | {f"proxy.{name}" for name in ("fetch", "relay", "security", "observability", "health", "nextauth")}
+    | {f"proxy.{name}" for name in ("fetch", "relay", "security", "observability", "health", "nextauth", "hooks")}
     | {"proxy.api", "proxy.api.passthrough"},
-    "app": BOTTOM | {"proxy", "proxy.observability", "sandbox", "raw_path"},
-    "wsgi": {"app", "config"},
+    "app": BOTTOM | {"proxy", "proxy.observability", "proxy.hooks", "sandbox", "raw_path"},
+    "wsgi": {"app", "config", "hooks"},
     "serve": {"config"},
     "gunicorn.conf": {"config", "proxy.observability"},
     "sandbox": {"sandbox", "raw_path"},
@@ -177,3 +182,35 @@ def test_what_a_requirement_needs_is_pinned_too():
     }
 
     assert needed - names == set()
+
+
+def test_the_example_of_the_hooks_page_does_what_it_says(settings, backend):
+    """Documentation that is run does not rot."""
+    [code] = re.findall(r"```python\n(.*?)```", (ROOT / "docs/HOOKS.md").read_text("utf-8"), re.DOTALL)
+    written: dict[str, Any] = {}
+    exec(code, written)
+    backend.answer("GET /api/vehicles", json=[{"alias": "A", "plates": "P-1"}])
+    browser = create_app(settings, written["hooks"]).test_client()
+    browser.set_cookie("token", jwt(tenant="north"))
+
+    response = browser.get("/api/vehicles")
+
+    assert response.json == [{"alias": "A", "plates": "***"}]
+    assert backend.last.headers["X-Tenant"] == "north"
+
+
+def test_the_route_group_of_the_readme_works(settings, backend):
+    """A group of one's own in ten lines."""
+    [code] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    written: dict[str, Any] = {"__name__": "garages"}
+    exec(code, written)
+    service = create_app(settings)
+    service.register_blueprint(written["bp"])
+    browser = service.test_client()
+    backend.answer("PUT /v2/garages/A%2FB", json={"ok": True})
+
+    refused = browser.put("/api/garages/A%2FB", json={"name": "x"})
+    browser.set_cookie("token", "a.b.c")
+    response = browser.put("/api/garages/A%2FB", json={"name": "x"})
+
+    assert (refused.status_code, response.status_code, response.json) == (401, 200, {"ok": True})

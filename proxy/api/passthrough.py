@@ -13,7 +13,8 @@ from config import Settings
 from proxy import headers
 from proxy.allowlist import AllowList, leads_to_credentials, require_one_meaning
 from proxy.errors import BackendSaturated, BadRequest, NotFound
-from proxy.fetch import asker, is_answered_for_all
+from proxy.fetch import asker, group, hooked, is_answered_for_all
+from proxy.hooks import Outgoing
 from proxy.streams import RequestBody, pieces
 from proxy.upstream import Upstream, read_body
 from raw_path import raw_target
@@ -65,13 +66,13 @@ def forward(path: str) -> Response:
     if is_answered_for_all():
         return Response(status=204)
     way: Passthrough = current_app.extensions["passthrough"]
-    path = _path_that_goes_out()
+    path, query = _target_below_prefix()
     _require_allowed(way, path)
     body = _body(way)
     if not way.slots.acquire(blocking=False):
         raise BackendSaturated("every slot for a stream is taken")
     try:
-        response = _response(way, _send(way, path, body))
+        response = _response(way, _send(way, f"/{path}{query}", body))
     except BaseException:
         way.slots.release()
         raise
@@ -79,18 +80,18 @@ def forward(path: str) -> Response:
     return response
 
 
-def _path_that_goes_out() -> str:
-    """The path below PREFIX, as it came.
+def _target_below_prefix() -> tuple[str, str]:
+    """The path below PREFIX, and the query with its question mark, both as they came.
 
     Raises:
         BadRequest: It has more than one meaning, or the request target is a whole URL (RFC 9112 §3.2.2).
     """
-    target = raw_target(request.environ).partition("?")[0]
+    target = raw_target(request.environ)
     if not target.startswith(f"{PREFIX}/"):
         raise BadRequest("the request target is not a path of ours as it stands")
-    path = target.removeprefix(f"{PREFIX}/")
+    path, question_mark, query = target.removeprefix(f"{PREFIX}/").partition("?")
     require_one_meaning(path)
-    return path
+    return path, question_mark + query
 
 
 def _require_allowed(way: Passthrough, path: str) -> None:
@@ -116,11 +117,10 @@ def _body(way: Passthrough) -> RequestBody | None:
     return RequestBody(request.environ["wsgi.input"], request.content_length, way.max_content_length)
 
 
-def _send(way: Passthrough, path: str, body: RequestBody | None) -> requests.Response:
-    query: str = request.environ.get("QUERY_STRING", "")
+def _send(way: Passthrough, target: str, body: RequestBody | None) -> requests.Response:
     fields = headers.outgoing_all(request.headers, asker(), g.token, way.pseudonym)
-    target = f"/{path}?{query}" if query else f"/{path}"
-    return way.upstream.send(request.method, target, fields, body, bounds_body=False)
+    outgoing = hooked(Outgoing(group(), request.method, target, fields, body, g.token))
+    return way.upstream.send(outgoing.method, outgoing.target, outgoing.headers, outgoing.body, bounds_body=False)
 
 
 def _response(way: Passthrough, reply: requests.Response) -> Response:

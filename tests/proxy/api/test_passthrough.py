@@ -42,6 +42,14 @@ def test_any_method_passes_with_path_and_query_byte_for_byte(client, backend, me
     assert backend.last.headers["Authorization"] == "Bearer a.b.c"
 
 
+@pytest.mark.parametrize("query", ["?", "??", "?/../", "?a#b"])
+def test_an_odd_query_is_a_query(client, backend, query):
+    """Also an empty one, which is not the same as none (RFC 3986 §3.4)."""
+    client.get(f"/api/proxy/a{query}")
+
+    assert backend.last.target == f"/v1/a{query}"
+
+
 def test_without_a_session_the_backend_hears_nothing(client, backend):
     """401 before path and method are judged."""
     client.delete_cookie("token")
