@@ -8,11 +8,14 @@ import base64
 import binascii
 import re
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
 import limits
+import yaml
 
 AppEnv = Literal["production", "development", "testing"]
 TokenSource = Literal["cookie", "nextauth"]
@@ -30,6 +33,8 @@ _METHOD = re.compile(r"[A-Z]+")
 _PROXY_PATTERN = re.compile(r"(?:[A-Za-z0-9._~!$&'()+;=:@/*-]|%[0-9A-Fa-f]{2}|\{[A-Za-z_][A-Za-z0-9_]*\})+")
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 _SIZE = re.compile(r"([0-9]{1,15})\s*(|KiB|MiB|GiB)")
+_PARAMETER = re.compile(r"\{[^/{}]+\}")
+_OPENAPI_METHODS = frozenset("GET PUT POST DELETE OPTIONS HEAD PATCH QUERY".split())
 _SIZE_UNITS = {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _YES = frozenset({"1", "true", "on", "yes"})
 _NO = frozenset({"0", "false", "off", "no"})
@@ -176,7 +181,9 @@ def origins(text: str) -> tuple[str, ...]:
 
 
 def proxy_rules(text: str) -> tuple[ProxyRule, ...]:
-    """The allow-list of `/api/proxy/*`."""
+    """The allow-list of `/api/proxy/*`: entries, or `@` and an OpenAPI file, whose paths and methods are the list."""
+    if text.startswith("@"):
+        return _openapi_rules(Path(text[1:]))
     return tuple(_proxy_rule(part.strip()) for part in text.split(","))
 
 
@@ -247,6 +254,22 @@ def _origin(text: str) -> str:
         raise ValueError("origins such as https://app.example.com, separated by commas; no path, no final slash, no *")
     default = f":{_DEFAULT_PORTS[url.scheme]}"
     return f"{url.scheme}://{url.netloc.lower().removesuffix(default)}"
+
+
+def _openapi_rules(file: Path) -> tuple[ProxyRule, ...]:
+    """Every path of the document with its methods (OpenAPI 3.1 §4.8.8); `servers` is not asked, PROXY_BASE_URL is."""
+    try:
+        paths = yaml.safe_load(file.read_text("utf-8"))["paths"]
+        return tuple(_proxy_rule(_openapi_entry(path, item)) for path, item in (paths or {None: None}).items())
+    except (OSError, yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError):
+        raise ValueError("behind @ the path of an OpenAPI file, in YAML or JSON, with paths and methods") from None
+
+
+def _openapi_entry(path: str, item: Mapping[str, object]) -> str:
+    methods = "+".join(name.upper() for name in item if name.upper() in _OPENAPI_METHODS)
+    if not methods or not path.startswith("/") or "*" in path:
+        raise ValueError("a path that cannot be an entry")
+    return f"{methods} {_PARAMETER.sub('{name}', path)[1:]}"
 
 
 def _proxy_rule(text: str) -> ProxyRule:

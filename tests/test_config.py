@@ -265,3 +265,51 @@ def test_a_file_is_not_read_in_production(tmp_path, monkeypatch):
     monkeypatch.setattr("os.environ", dict(REQUIRED))
 
     assert config.load().port == 8000
+
+
+OPENAPI = """
+openapi: 3.1.0
+paths:
+  /items: {get: {}, post: {}, summary: Items}
+  /items/{item-id}/parts/{part}.json: {parameters: [], delete: {}}
+"""
+
+
+def test_an_openapi_file_can_be_the_allow_list(tmp_path):
+    """Its paths and methods, and nothing else of it; GET includes HEAD as in an entry."""
+    file = tmp_path / "openapi.yaml"
+    file.write_text(OPENAPI)
+
+    settings = from_environ({**REQUIRED, "PROXY_ALLOW": f"@{file}"})
+
+    assert settings.proxy_allow == (
+        ProxyRule(frozenset({"GET", "HEAD", "POST"}), "items"),
+        ProxyRule(frozenset({"DELETE"}), "items/{name}/parts/{name}.json"),
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{", "[]", "openapi: 3.1.0", "paths: {}", "paths: []", "paths: {/a: null}", "paths: {/a: {summary: x}}"),
+        *(
+            "paths: {a: {get: {}}}",
+            "paths: {/a*: {get: {}}}",
+            "paths: {'/a b': {get: {}}}",
+            "!!python/object:os.x {}",
+        ),
+    ],
+)
+def test_a_file_that_is_no_allow_list_stops_the_start(tmp_path, text):
+    """An empty list would look like one that allows nothing by intention."""
+    file = tmp_path / "openapi.yaml"
+    file.write_text(text)
+
+    with pytest.raises(SettingsError, match=r"^PROXY_ALLOW takes behind @"):
+        from_environ({**REQUIRED, "PROXY_ALLOW": f"@{file}"})
+
+
+def test_a_file_that_is_not_there_stops_the_start():
+    """In the same line."""
+    with pytest.raises(SettingsError, match=r"^PROXY_ALLOW takes behind @"):
+        from_environ({**REQUIRED, "PROXY_ALLOW": "@/nowhere.yaml"})
