@@ -50,9 +50,11 @@ def _end(response: Response) -> Response:
     response.headers["X-Request-ID"] = g.request_id
     # The URL rule, not the path: a path holds what users typed, a password-reset token among it.
     rule = request.url_rule.rule if request.url_rule else "-"
-    milliseconds = (time.monotonic() - g.started) * 1000
     code = response.headers.get("X-BFF-Error", "-")
-    log.info("%s %s %d %s %.1f ms %s", request.method, rule, response.status_code, code, milliseconds, g.request_id)
+    milliseconds = (time.monotonic() - g.started) * 1000
+    line = f"{request.method} {rule} {response.status_code} {code} {milliseconds:.1f} ms {g.request_id}"
+    detail = f": {g.error_detail}" if "error_detail" in g else ""
+    log.log(logging.WARNING if response.status_code >= 500 else logging.INFO, "%s%s", line, detail)
     return response
 
 

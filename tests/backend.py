@@ -118,7 +118,7 @@ class Backend:
         except OSError:
             return
         self._open.append(connection)
-        reader = connection.makefile("rb", buffering=1 if self._early else -1)
+        reader = connection.makefile("rb", buffering=1)  # what follows a head may be a script's to read
         try:
             while request := _read_request(reader, number, self._early):
                 self.requests.append(request)

@@ -126,7 +126,14 @@ def test_a_browser_that_goes_away_frees_the_backends_connection(server, backend)
 )
 def test_a_body_that_may_not_pass_is_refused(server, backend, framing, answer):
     """Early by its length, midway by its chunks; a broken chunk is the browser's fault, not the backend's."""
-    with connect(server, b"POST /api/proxy/x HTTP/1.1\r\nConnection: close\r\n" + framing) as connection:
+
+    def read_on(connection: socket.socket) -> None:
+        while connection.recv(65536):
+            pass
+
+    backend.script_early("POST /x", read_on)
+
+    with connect(server, b"POST /api/proxy/x HTTP/1.1\r\n" + framing) as connection:
         status = connection.makefile("rb").readline()
 
     assert status.split()[1] == answer

@@ -54,6 +54,19 @@ def test_each_forwarding_field_is_warned_of(anonymous, caplog, name):
     assert any(name in message and "TRUSTED_PROXIES" in message for message in caplog.messages)
 
 
+@pytest.mark.parametrize(
+    ("cookie", "detail"),
+    [("", "no token cookie"), ("token=a b", "no token cookie"), ("token=%20", "the token cookie cannot be a token")],
+)
+def test_a_refusal_says_in_its_line_which_step_refused(anonymous, caplog, cookie, detail):
+    """One line, and never the value."""
+    caplog.set_level(logging.INFO, logger="bff")
+
+    anonymous.application.test_client(use_cookies=False).get("/api/vehicles", headers={"Cookie": cookie})
+
+    assert re.fullmatch(rf"GET /api/vehicles 401 no_session \d+\.\d ms [0-9a-f]{{32}}: {detail}", caplog.messages[-1])
+
+
 def test_a_forwarding_field_that_nobody_is_trusted_to_send_is_ignored_and_said_once(client, backend, caplog):
     """TRUSTED_PROXIES=0: the browser could have written it; an operator has probably forgotten the setting."""
     backend.answer("GET /api/vehicles", json=[])
