@@ -168,6 +168,7 @@ def test_many_streams_leave_the_other_routes_their_threads(backend):
     def stand_still(connection: socket.socket) -> None:
         connection.sendall(CHUNKED + b"1\r\nx\r\n")
         going_on.wait(timeout=20)
+        connection.sendall(b"0\r\n\r\n")
 
     backend.script("GET /still", stand_still)
     backend.answer("GET /api/vehicles", json=[])
