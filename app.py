@@ -1,6 +1,7 @@
 """The one place where the parts meet."""
 
 import json
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import config
 import proxy
-from config import Settings
+from config import Settings, SettingsError
 from proxy import observability
 from proxy.hooks import Hooks
 from raw_path import RawPath
@@ -67,7 +68,12 @@ def _with_sandbox(app: Flask, settings: Settings) -> Settings:
     """Settings whose backend is the sandbox, served on a free port of loopback for as long as this process lives."""
     import sandbox  # noqa: PLC0415 - development only: production has no use for it
 
-    url = sandbox.start(SANDBOX_DATABASE).url
+    try:
+        url = sandbox.start(SANDBOX_DATABASE).url
+    except (OSError, sqlite3.Error) as error:
+        raise SettingsError(
+            f"The sandbox cannot use {SANDBOX_DATABASE} ({error}): remove it, or set API_BASE_URL"
+        ) from error
     app.extensions["welcome"] += "\n" + _demonstration(settings.port, sandbox.DEMO_ACCOUNTS)
     return replace(settings, api_base_url=url, proxy_base_url=settings.proxy_base_url or url)
 

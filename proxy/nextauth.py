@@ -18,7 +18,7 @@ from joserfc.util import json_b64decode
 
 from config import Settings
 from proxy.errors import NotSignedIn, SessionExpired
-from proxy.tokens import Token, parse_token
+from proxy.tokens import Token, number, parse_token
 
 _NAMES = ("authjs.session-token", "next-auth.session-token")  # v5, v4
 _MAX_CHUNKS = 5  # of 3936 characters (v5) or 3933 (v4)
@@ -26,7 +26,6 @@ _MAX_LENGTH = 20 * 1024
 _REGISTRY = JWERegistry(algorithms=["dir", "A256CBC-HS512", "A256GCM"])
 _TOLERANCE_SECONDS = 15  # as both versions allow
 _REFRESH_FAILED = ("RefreshTokenError", "RefreshAccessTokenError")  # what the guides of v5 and v4 put into `error`
-_END_OF_TIME = 2**53  # every number below is exact as a float
 _MILLISECONDS = 1e11  # in seconds, the year 5138; in milliseconds, 1973
 
 
@@ -78,7 +77,7 @@ class NextAuthSession:
         for name in self._names:
             if whole := cookies.get(name):
                 yield name, [whole]
-            chunks = (cookies.get(f"{name}.{number}", "") for number in range(_MAX_CHUNKS + 1))
+            chunks = (cookies.get(f"{name}.{index}", "") for index in range(_MAX_CHUNKS + 1))
             if pieces := list(takewhile(bool, chunks)):
                 yield name, pieces
 
@@ -107,7 +106,7 @@ class NextAuthSession:
 
     def _token(self, claims: dict[str, object], now: float) -> Token:
         """The access token, once the session's dates (RFC 7519 §4.1.4, §4.1.5) and its own are found good."""
-        session_expiry, not_before = _number(claims.get("exp")), _number(claims.get("nbf", now))
+        session_expiry, not_before = number(claims.get("exp")), number(claims.get("nbf", now))
         if session_expiry is None:
             raise NotSignedIn("session cookie: no exp")
         if session_expiry + _TOLERANCE_SECONDS <= now:
@@ -174,13 +173,7 @@ def _at(value: object, path: list[str]) -> object:
     return value
 
 
-def _number(value: object) -> float | None:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return None
-    return float(value) if abs(value) < _END_OF_TIME else None  # to Python, NaN and 10**400 are JSON
-
-
 def _moment(value: object) -> float | None:
     """Seconds since 1970, from seconds or milliseconds: applications put either into either claim."""
-    number = _number(value)
-    return number / 1000 if number is not None and number > _MILLISECONDS else number
+    moment = number(value)
+    return moment / 1000 if moment is not None and moment > _MILLISECONDS else moment

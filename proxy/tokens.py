@@ -101,10 +101,14 @@ def parse_token(value: object) -> Token:
 
 def _expiry(jwt: str) -> float | None:
     """The `exp` claim (RFC 7519 §4.1.4), read without the signature's key: a courtesy to the user, not a check."""
-    expiry = _claims(jwt).get("exp")
-    if not isinstance(expiry, int | float) or isinstance(expiry, bool):
+    return number(_claims(jwt).get("exp"))
+
+
+def number(claim: object) -> float | None:
+    """A claim that is a number and fits into a date; None for any other."""
+    if not isinstance(claim, int | float) or isinstance(claim, bool):
         return None
-    return float(expiry) if abs(expiry) < _END_OF_TIME else None  # to Python, NaN and 10**400 are JSON
+    return float(claim) if abs(claim) < _END_OF_TIME else None  # to Python, NaN and 10**400 are JSON
 
 
 def _claims(jwt: str) -> dict[str, Any]:

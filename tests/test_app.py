@@ -3,7 +3,7 @@
 import pytest
 
 import app
-from config import Settings
+from config import Settings, SettingsError
 
 
 @pytest.fixture
@@ -31,6 +31,14 @@ def test_the_greeting_has_all_that_a_newcomer_needs(development):
     assert "http://localhost:8123" in greeting
     assert greeting.count("@kilometracker.test") == 5
     assert "curl -c cookies.txt" in greeting
+
+
+def test_a_database_that_is_none_ends_the_start_in_one_line(tmp_path, monkeypatch):
+    """With the remedy."""
+    monkeypatch.setattr(app, "SANDBOX_DATABASE", tmp_path)
+
+    with pytest.raises(SettingsError, match=r"^The sandbox cannot use .*: remove it, or set API_BASE_URL$"):
+        app.create_app(Settings(app_env="development", token_cookie_secure=False))
 
 
 def test_with_a_backend_no_sandbox_is_started(monkeypatch):

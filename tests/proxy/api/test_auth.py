@@ -11,6 +11,7 @@ from flask import Flask
 
 from app import create_app
 from setting_types import Secret
+from tests.proxy.test_nextauth import SECRET, V4, V4_COOKIE
 
 SIGN_IN = {"email": "ana@example.com", "password": "secret-1"}
 USER = {"id": "1", "username": "ana", "email": "ana@example.com", "role": "write"}
@@ -302,6 +303,46 @@ def test_with_keys_any_other_cookie_is_no_session(settings, value):
 
     assert (response.status_code, response.headers["X-BFF-Error"]) == (401, "no_session")
     assert "Max-Age=0" in set_cookies(response)[0]
+
+
+@pytest.fixture
+def beside_next_auth(settings):
+    secrets = (Secret(SECRET),)
+    return create_app(replace(settings, token_source="nextauth", auth_secrets=secrets)).test_client()
+
+
+def test_a_next_auth_session_signs_every_group(beside_next_auth, backend):
+    """It is a token source like the other."""
+    beside_next_auth.set_cookie(V4, V4_COOKIE)
+    backend.answer("GET /api/vehicles", json=[])
+
+    vehicles = beside_next_auth.get("/api/vehicles")
+    session = beside_next_auth.get("/api/auth/session").json
+
+    assert (vehicles.status_code, backend.last.headers["Authorization"]) == (200, "Bearer AT-v4-123")
+    assert session["authenticated"] is True
+
+
+@pytest.mark.parametrize("path", ["/api/vehicles", "/api/auth/session"])
+def test_next_auths_cookie_is_its_own_to_delete(beside_next_auth, backend, path):
+    """To refresh or end a session here would race with Next.js."""
+    beside_next_auth.set_cookie(V4, V4_COOKIE)
+    beside_next_auth.set_cookie("token", "left.over.cookie")
+    backend.answer("GET /api/vehicles", status=401, json={"error": "no"})
+
+    response = beside_next_auth.get(path)
+
+    assert set_cookies(response) == []
+
+
+def test_our_own_cookie_counts_for_nothing_then(beside_next_auth, backend):
+    """One source, not two."""
+    beside_next_auth.set_cookie("token", "a.b.c")
+
+    response = beside_next_auth.get("/api/vehicles")
+
+    assert (response.status_code, response.headers["X-BFF-Error"]) == (401, "no_session")
+    assert backend.connections == 0
 
 
 @pytest.mark.parametrize("path", ["/api/auth/login", "/api/auth/logout"])
