@@ -18,7 +18,7 @@ _ESCAPED_SLASH = re.compile(r"%2f", re.IGNORECASE)
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\\]|%[0-9A-Fa-f]{2}")
 _PLACEHOLDER = re.compile(r"\*|\{[^}]*\}")
 # The endpoints of the contract whose answers hold a token, by the backend's names and by ours.
-_CREDENTIALS = re.compile(r"(?:.*/)?auth/(?:login|register|reset-?password)(?:/.*)?", re.IGNORECASE | re.DOTALL)
+_CREDENTIALS = re.compile(r"(?:.*/)?auth/(?:login|register|reset-?password)(?:[/;].*)?", re.IGNORECASE | re.DOTALL)
 
 
 class AllowList:
@@ -71,7 +71,11 @@ def require_one_meaning(path: str) -> None:
 
 
 def leads_to_credentials(path: str) -> bool:
-    """Whether the backend may answer with a token: its paths take any case and a slash at the end."""
+    """Whether the backend may answer with a token: its paths take any case and a slash at the end.
+
+    Args:
+        path: The whole one, that of the base URL included.
+    """
     return _CREDENTIALS.fullmatch(unquote_to_bytes(path).decode("utf-8", "replace")) is not None
 
 

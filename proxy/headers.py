@@ -32,9 +32,10 @@ _NOT_FORWARDED = HOP_BY_HOP | frozenset(
 _NOT_RETURNED = HOP_BY_HOP | frozenset(
     "set-cookie set-cookie2 clear-site-data strict-transport-security public-key-pins alt-svc nel report-to "
     "reporting-endpoints content-security-policy content-security-policy-report-only x-frame-options refresh "
-    "service-worker-allowed date server via x-powered-by x-aspnet-version x-aspnetmvc-version x-runtime "
+    "service-worker-allowed date server via x-sendfile x-powered-by x-aspnet-version x-aspnetmvc-version x-runtime "
     "x-content-type-options x-bff-error x-request-id cache-control".split()
 )
+_NOT_RETURNED_PREFIXES = ("access-control-", "x-accel-")  # nginx in front would obey the latter
 _ADDRESSES = frozenset({"location", "content-location"})
 _SHARED = frozenset({"public", "s-maxage"})
 _SHORT_TEXT = re.compile(r"[\x20-\x7e]{1,64}")
@@ -118,7 +119,7 @@ def incoming_all(reply: Iterable[tuple[str, str]], base_url: str, prefix: str) -
     named = {option for _, lower, value in received if lower == "connection" for option in connection_options(value)}
     host = urlsplit(base_url).netloc.lower()
     for name, lower, value in received:
-        if lower in _NOT_RETURNED or lower in named or lower.startswith("access-control-"):
+        if lower in _NOT_RETURNED or lower in named or lower.startswith(_NOT_RETURNED_PREFIXES):
             continue
         if not _FIELD.fullmatch(f"{name}:{value}"):
             continue

@@ -3,6 +3,7 @@
 import hashlib
 import threading
 from typing import NoReturn
+from urllib.parse import urlsplit
 
 import requests
 from flask import Flask, Response, current_app, g, request
@@ -32,6 +33,7 @@ class Passthrough:
 
     def __init__(self, base_url: str, settings: Settings) -> None:
         self.base_url = base_url
+        self.base_path = urlsplit(base_url).path
         self.upstream = Upstream(base_url, settings)
         self.allow = AllowList(settings.proxy_allow)
         self.max_content_length = settings.proxy_max_content_length
@@ -95,7 +97,7 @@ def _target_below_prefix() -> tuple[str, str]:
 
 
 def _require_allowed(way: Passthrough, path: str) -> None:
-    if leads_to_credentials(path):
+    if leads_to_credentials(f"{way.base_path}/{path}"):
         raise NotFound("the backend's answer would hold a token")
     methods = way.allow.methods(path)
     if methods is not None and not methods:

@@ -136,6 +136,15 @@ def test_no_path_to_a_token_is_allowed(client, backend, path):
     assert backend.connections == 0
 
 
+def test_the_base_urls_own_path_counts_too(proxied, backend):
+    """PROXY_BASE_URL may end in the middle of such a path."""
+    browser = create_app(replace(proxied, proxy_base_url=f"{backend.url}/api/auth")).test_client()
+    browser.set_cookie("token", "a.b.c")
+
+    assert browser.post("/api/proxy/login", json={}).status_code == 404
+    assert backend.connections == 0
+
+
 def test_a_request_that_has_come_through_here_before_is_refused(client, backend):
     """A backend that points back at us would take all threads of both (RFC 9110 §7.6)."""
     client.get("/api/proxy/a")
@@ -255,6 +264,7 @@ def test_an_error_of_the_backend_is_relayed_and_the_cookie_stays(client, backend
     [
         *("Set-Cookie", "Clear-Site-Data", "Access-Control-Allow-Origin", "Server", "X-Powered-By", "Via", "Refresh"),
         *("Strict-Transport-Security", "Alt-Svc", "Service-Worker-Allowed", "X-BFF-Error", "Keep-Alive", "X-Named"),
+        *("X-Accel-Redirect", "X-Sendfile"),
     ],
 )
 def test_what_would_act_on_our_origin_or_name_the_backend_stays_out(client, backend, name):
