@@ -33,6 +33,8 @@ _METHOD = re.compile(r"[A-Z]+")
 _PROXY_PATTERN = re.compile(r"(?:[A-Za-z0-9._~!$&'()+;=:@/*-]|%[0-9A-Fa-f]{2}|\{[A-Za-z_][A-Za-z0-9_]*\})+")
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 _SIZE = re.compile(r"([0-9]{1,15})\s*(|KiB|MiB|GiB)")
+# What the rule for paths refuses before any entry is asked: an entry with it is a mistake.
+_NEVER_MATCHES = re.compile(r"^/|//|%2f|%5c|(?:^|/)\.{1,2}(?:/|$)", re.IGNORECASE)
 _PARAMETER = re.compile(r"\{[^/{}]+\}")
 _OPENAPI_METHODS = frozenset("GET PUT POST DELETE OPTIONS HEAD PATCH QUERY".split())
 _SIZE_UNITS = {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
@@ -275,7 +277,8 @@ def _openapi_entry(path: str, item: Mapping[str, object]) -> str:
 def _proxy_rule(text: str) -> ProxyRule:
     methods, _, pattern = text.rpartition(" ")
     names = methods.split("+") if methods else []
-    if not _PROXY_PATTERN.fullmatch(pattern) or pattern.startswith("/") or not all(map(_METHOD.fullmatch, names)):
+    is_pattern = _PROXY_PATTERN.fullmatch(pattern) and not _NEVER_MATCHES.search(pattern)
+    if not is_pattern or not all(map(_METHOD.fullmatch, names)) or {"TRACE", "CONNECT"} & set(names):
         raise ValueError("entries such as 'GET+PUT Items/{id}' or 'Reports/*', separated by commas; no leading slash")
     with_head = {*names, "HEAD"} if "GET" in names else set(names)
     return ProxyRule(methods=frozenset(with_head) or None, pattern=pattern)

@@ -18,7 +18,7 @@ _ESCAPED_SLASH = re.compile(r"%2f", re.IGNORECASE)
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\\]|%[0-9A-Fa-f]{2}")
 _PLACEHOLDER = re.compile(r"\*|\{[^}]*\}")
 # The endpoints of the contract whose answers hold a token, by the backend's names and by ours.
-_CREDENTIALS = re.compile(r"(?:.*/)?auth/(?:login|register|reset-?password)(?:[/;].*)?", re.IGNORECASE | re.DOTALL)
+_CREDENTIALS = re.compile(r"(?:.*/)?auth/(?:login|register|reset-?password)(?:/.*)?", re.DOTALL)
 
 
 class AllowList:
@@ -76,7 +76,10 @@ def leads_to_credentials(path: str) -> bool:
     Args:
         path: The whole one, that of the base URL included.
     """
-    return _CREDENTIALS.fullmatch(unquote_to_bytes(path).decode("utf-8", "replace")) is not None
+    decoded = unquote_to_bytes(path).decode("utf-8", "replace").lower()
+    # Some servers cut `;parameters` off a segment, some a blank or a dot at its end.
+    plain = "/".join(segment.partition(";")[0].rstrip(" .") for segment in decoded.split("/"))
+    return _CREDENTIALS.fullmatch(plain) is not None
 
 
 def _compile(pattern: str) -> re.Pattern[str]:

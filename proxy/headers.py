@@ -5,11 +5,14 @@ The typed groups know their backend: a short list crosses, and nothing besides i
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
+from proxy.allowlist import require_one_meaning
+from proxy.errors import BadRequest
 from proxy.tokens import Token
 
 # What the backend can use of a browser's request. Its rate limits count by address and User-Agent together.
@@ -24,18 +27,24 @@ HOP_BY_HOP = frozenset(
 # What the browser says of itself to us alone, what would forge who asks, and what would change method or path after
 # the allow-list was asked. (An `Origin` is answered with an error by backends that keep a CORS list of their own.)
 _NOT_FORWARDED = HOP_BY_HOP | frozenset(
-    "authorization content-length cookie expect host origin via forwarded client-ip true-client-ip x-client-ip "
-    "x-real-ip x-cluster-client-ip cf-connecting-ip fastly-client-ip x-http-method x-http-method-override "
-    "x-method-override x-original-url x-rewrite-url x-request-id".split()
+    "authorization content-length cookie expect host origin proxy via forwarded forwarded-for x-forwarded "
+    "x-forward-for client-ip true-client-ip proxy-client-ip wl-proxy-client-ip x-client-ip x-real-ip "
+    "x-cluster-client-ip x-proxyuser-ip x-azure-clientip x-envoy-external-address cf-connecting-ip fastly-client-ip "
+    "remote-user x-remote-user x-host x-original-host x-http-method x-http-method-override x-method-override "
+    "x-original-method x-original-url x-rewrite-url x-envoy-original-path x-request-id".split()
 )
-# What would set state or policy for our origin, name the server behind it, or be taken for our own word.
+# What would set state or policy for our origin, steer a server in front, name the one behind, hold a token, or be taken
+# for our own word.
 _NOT_RETURNED = HOP_BY_HOP | frozenset(
-    "set-cookie set-cookie2 clear-site-data strict-transport-security public-key-pins alt-svc nel report-to "
-    "reporting-endpoints content-security-policy content-security-policy-report-only x-frame-options refresh "
-    "service-worker-allowed date server via x-sendfile x-powered-by x-aspnet-version x-aspnetmvc-version x-runtime "
-    "x-content-type-options x-bff-error x-request-id cache-control".split()
+    "set-cookie set-cookie2 set-login secure-session-registration clear-site-data strict-transport-security "
+    "public-key-pins alt-svc nel report-to reporting-endpoints content-security-policy "
+    "content-security-policy-report-only x-frame-options refresh service-worker-allowed origin-trial accept-ch "
+    "critical-ch edge-control x-sendfile x-lighttpd-send-file x-litespeed-location x-reproxy-url date server via "
+    "x-powered-by x-served-by x-backend-server x-upstream x-aspnet-version x-aspnetmvc-version x-runtime "
+    "x-content-type-options x-bff-error x-request-id authorization x-auth-token x-access-token".split()
 )
-_NOT_RETURNED_PREFIXES = ("access-control-", "x-accel-")  # nginx in front would obey the latter
+_NOT_RETURNED_PREFIXES = ("access-control-", "x-accel-", "surrogate-")  # nginx and caches in front would obey
+_CACHE_CONTROL = "cache-control"  # and CDN-Cache-Control (RFC 9213), which outranks it
 _ADDRESSES = frozenset({"location", "content-location"})
 _SHARED = frozenset({"public", "s-maxage"})
 _SHORT_TEXT = re.compile(r"[\x20-\x7e]{1,64}")
@@ -107,26 +116,33 @@ def outgoing_all(incoming: Iterable[tuple[str, str]], asker: Asker, token: Token
     return fields | _our_own(asker, token)
 
 
-def incoming_all(reply: Iterable[tuple[str, str]], base_url: str, prefix: str) -> Iterator[tuple[str, str]]:
+def incoming_all(
+    reply: Iterable[tuple[str, str]], base_url: str, prefix: str, token: Token
+) -> Iterator[tuple[str, str]]:
     """The fields of a reply that `/api/proxy/*` gives back: all that is end-to-end and not the backend's own affair.
 
     Args:
         reply: As received: fields of one name apart, in their order (RFC 9110 §5.3).
-        base_url: Of the backend. Where a field names it, it is mapped to `prefix`, or the field is dropped.
+        base_url: Of the backend. Where a field names its host, it is mapped to `prefix`, or the field is dropped.
         prefix: Our path in the place of `base_url`.
+        token: A field that holds it is dropped.
     """
     received = [(name, name.lower(), value) for name, value in reply]
     named = {option for _, lower, value in received if lower == "connection" for option in connection_options(value)}
-    host = urlsplit(base_url).netloc.lower()
+    address = _address_of(base_url)
     for name, lower, value in received:
-        if lower in _NOT_RETURNED or lower in named or lower.startswith(_NOT_RETURNED_PREFIXES):
-            continue
-        if not _FIELD.fullmatch(f"{name}:{value}"):
+        is_ours = lower in _NOT_RETURNED or lower in named or lower.startswith(_NOT_RETURNED_PREFIXES)
+        if is_ours or lower.endswith(_CACHE_CONTROL) or not _FIELD.fullmatch(f"{name}:{value}") or token.value in value:
             continue
         shown = _mapped(value, base_url, prefix) if lower in _ADDRESSES else value
-        if shown is not None and host not in shown.lower():
+        if shown is not None and not address.search(unquote(shown)):
             yield name, shown
-    yield "Cache-Control", _for_one_user(value for _, lower, value in received if lower == "cache-control")
+    caching = _for_one_user([value for _, lower, value in received if lower == _CACHE_CONTROL])
+    if any(lower == "content-type" and value.lower().startswith("text/event-stream") for _, lower, value in received):
+        # Compressing or buffering on the way (Next's server, nginx) would hold events back until the end.
+        caching += ", no-transform"
+        yield "X-Accel-Buffering", "no"
+    yield "Cache-Control", caching
 
 
 def connection_options(value: str | None) -> frozenset[str]:
@@ -148,34 +164,48 @@ def _our_own(asker: Asker, token: Token | None) -> dict[str, str]:
     return fields
 
 
+@lru_cache(maxsize=8)
+def _address_of(base_url: str) -> re.Pattern[str]:
+    """Finds the backend's host as a word of its own; one without a dot only where an address would have it."""
+    url = urlsplit(base_url)
+    host = re.escape(url.hostname or "")
+    is_word = not re.search(r"[.:]", url.hostname or "")
+    before = r"//(?:[^/\s]*@)?" if is_word else r"(?<![\w.-])"
+    with_port = rf"|(?<![\w.-]){host}:{url.port}" if url.port else ""
+    return re.compile(rf"{before}\[?{host}(?![\w-]){with_port}", re.IGNORECASE)
+
+
 def _mapped(reference: str, base_url: str, prefix: str) -> str | None:
     """A reference of the backend (RFC 3986 §4.1) as one of ours; None where it leads elsewhere."""
-    if _NOT_A_REFERENCE.search(reference):
-        return None
     base = urlsplit(base_url)
     try:
         target = urlsplit(reference)
-        is_ours = (target.scheme or base.scheme, target.netloc.lower() or base.netloc.lower()) == (
-            base.scheme,
-            base.netloc.lower(),
-        )
+        is_ours = not target.netloc or _authority(target) == _authority(base)
+        is_ours = is_ours and (not target.scheme or (bool(target.netloc) and target.scheme == base.scheme))
     except ValueError:
         return None
-    if not is_ours:
+    if _NOT_A_REFERENCE.search(reference) or not is_ours:
         return None
-    if not target.path.startswith("/"):
-        return reference if not target.scheme and not target.netloc else prefix
-    if target.path != base.path and not target.path.startswith(f"{base.path}/"):
+    is_absolute = target.path.startswith("/") or bool(target.netloc)
+    if is_absolute and target.path != base.path and not target.path.startswith(f"{base.path}/"):
         return None
-    return target._replace(scheme="", netloc="", path=prefix + target.path.removeprefix(base.path)).geturl()
+    below = target.path.removeprefix(base.path) if is_absolute else target.path
+    try:
+        require_one_meaning(below.removeprefix("/"))
+    except BadRequest:
+        return None
+    return target._replace(scheme="", netloc="", path=prefix + below if is_absolute else below).geturl()
 
 
-def _for_one_user(values: Iterable[str]) -> str:
+def _authority(url: SplitResult) -> tuple[str | None, int | None]:
+    return url.hostname, url.port or {"http": 80, "https": 443}.get(url.scheme)
+
+
+def _for_one_user(values: Sequence[str]) -> str:
     """What the backend says of caching, less what is for caches that several users share; nothing said, no-store."""
     directives = [part.strip() for value in values for part in value.split(",") if part.strip()]
     kept = [part for part in directives if part.partition("=")[0].lower() not in _SHARED]
-    if not kept:
+    if not kept or '"' in ",".join(kept):  # a quoted string may hold a comma, and pass for a directive
         return "no-store"
-    return (
-        ", ".join(kept) if {"private", "no-store"} & {part.lower() for part in kept} else ", ".join(["private", *kept])
-    )
+    is_said = {"private", "no-store"} & {part.lower() for part in kept}
+    return ", ".join(kept if is_said else ["private", *kept])

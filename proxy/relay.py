@@ -84,6 +84,9 @@ def _run_hooks(hooks: Hooks, response: Response) -> Response:
         return response
     try:
         hooks.before_response.run(group, response)
+    except ConnectionError:  # the hook read a stream that the backend cut short
+        response.close()
+        return _show(BackendInvalid("cut short while a hook read it"))
     except Exception as error:  # Flask would answer with a page of its own, and leave out what later steps add
         response.close()
         return _show(error) if isinstance(error, BffError) else _show_defect(error)

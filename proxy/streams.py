@@ -73,6 +73,7 @@ def pieces(reply: requests.Response) -> Iterator[bytes]:
         ConnectionResetError: It ended before its announced end, or nothing came for READ_TIMEOUT seconds. The response
             is under way and must be seen to be cut short (RFC 9112 §8); servers close the connection at this error.
     """
+    yield b""  # the head leaves now, not with the first bytes of the body
     try:
         while piece := read_piece(reply, _PIECE_BYTES):
             yield piece

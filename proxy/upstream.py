@@ -25,6 +25,7 @@ from proxy.transport import Adapter, Exchange, Session, current_exchange
 # RFC 9112 §3.2.1: behind anything but a slash, `http://api` + `@evil.example/` is another host; and neither blanks nor
 # control characters fit into a request line.
 _TARGET = re.compile(r"/[^\x00-\x20\x7f]*")
+_LENGTH = re.compile(r"[0-9]{1,18}")
 _NOT_HTTP = (http.client.HTTPException, urllib3.exceptions.InvalidHeader)
 
 
@@ -103,6 +104,7 @@ class Upstream:
             raise _translate(error) from error
         finally:
             current_exchange.reset(token)
+        _require_sound_framing(reply)
         if not bounds_body:
             exchange.deadline = math.inf
         return reply
@@ -110,8 +112,7 @@ class Upstream:
     def is_reachable(self, deadline: float) -> bool:
         """Whether the backend answers at all within `deadline` seconds; with what status is not asked."""
         try:
-            # On a connection of its own: a body sent after HEAD by mistake must not be the next user's answer.
-            read_body(self.send("HEAD", "/", {"Connection": "close"}, deadline=deadline))
+            self.send("HEAD", "/", {"Connection": "close"}, deadline=deadline).close()
         except BffError:
             return False
         return True
@@ -128,9 +129,20 @@ def read_body(reply: requests.Response) -> bytes:
         BackendInvalid: It ends before its announced end.
         BackendTimeout: It does not end in time.
     """
+    if not has_body(reply):
+        reply.close()
+        return b""
     with _translated(reply):
         body: bytes = reply.raw.read(decode_content=False)
     return body
+
+
+def has_body(reply: requests.Response) -> bool:
+    """Whether a body belongs to the reply (RFC 9112 §6.3).
+
+    Where none does, close the reply: a body that a backend sends all the same would be the next user's answer.
+    """
+    return reply.request.method != "HEAD" and reply.status_code not in {204, 304}
 
 
 def read_piece(reply: requests.Response, size: int) -> bytes:
@@ -156,6 +168,27 @@ def _translated(reply: requests.Response) -> Iterator[None]:
         raise BackendInvalid(f"the body was cut short: {type(error).__name__}") from error
 
 
+def _require_sound_framing(reply: requests.Response) -> None:
+    """Leave no doubt where the body ends (RFC 9112 §6.3): what we made of it, whoever reads our response must too.
+
+    Raises:
+        BackendInvalid: A transfer coding but `chunked`, or lengths that differ or are none.
+    """
+    fields = reply.raw.headers
+    codings = [value.strip().lower() for value in fields.getlist("Transfer-Encoding")]
+    lengths = {value.strip() for line in fields.getlist("Content-Length") for value in line.split(",")}
+    if codings:
+        is_sound = codings == ["chunked"]
+        fields.discard("Content-Length")
+    else:
+        is_sound = len(lengths) <= 1 and all(map(_LENGTH.fullmatch, lengths))
+        if is_sound and lengths:
+            fields["Content-Length"] = lengths.pop()
+    if not is_sound:
+        reply.close()
+        raise BackendInvalid("the end of the body is in doubt")
+
+
 def _tls_context(base_url: str, settings: Settings) -> ssl.SSLContext | None:
     """One context for all connections, with the system's authorities or the configured ones; none for plain HTTP."""
     if not base_url.startswith("https:"):
@@ -172,6 +205,7 @@ def _prepare(method: str, url: str, headers: Mapping[str, str], body: Body | Non
     # Left alone, urllib3 names itself where the browser named nothing.
     prepared.headers.setdefault("User-Agent", SKIP_HEADER)
     prepared.headers.setdefault("Accept-Encoding", SKIP_HEADER)
+    prepared.headers.pop("Transfer-Encoding", None)  # a hook's, perhaps: the framing is ours
     prepared.body = body  # type: ignore[assignment]  # requests takes whatever has a `read`
     length = len(body) if isinstance(body, bytes) else body and body.length
     if length is not None:

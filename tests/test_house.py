@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "proxy.errors": set(),
     "proxy.strict_json": set(),
     "proxy.tokens": BOTTOM,
-    "proxy.headers": BOTTOM | {"proxy.tokens"},
+    "proxy.headers": BOTTOM | {"proxy.tokens", "proxy.allowlist"},
     "proxy.transport": BOTTOM,
     "proxy.upstream": BOTTOM | {"proxy.transport"},
     "proxy.hooks": {"proxy.tokens", "proxy.upstream"},

@@ -1,5 +1,6 @@
 """/api/proxy/* on the wire: bodies that pass while they are still being written, under gunicorn."""
 
+import contextlib
 import socket
 import threading
 from collections.abc import Iterator
@@ -51,6 +52,41 @@ def test_an_event_reaches_the_browser_before_the_next_is_written(server, backend
         reader.close()
 
     assert (first, second) == (b"data: 1\n", b"data: 2\n")
+
+
+def test_the_head_reaches_the_browser_before_the_body_begins(server, backend):
+    """EventSource opens at the head, and routers in front wait for a first byte."""
+    seen = threading.Event()
+
+    def wait_in_between(connection: socket.socket) -> None:
+        connection.sendall(CHUNKED)
+        assert seen.wait(timeout=10)
+        connection.sendall(b"0\r\n\r\n")
+
+    backend.script("GET /late", wait_in_between)
+
+    with connect(server, b"GET /api/proxy/late HTTP/1.1\r\n\r\n") as connection:
+        status = connection.makefile("rb").readline()
+        seen.set()
+
+    assert status.startswith(b"HTTP/1.1 200")
+
+
+def test_a_browser_that_stops_reading_loses_its_slot(backend):
+    """After READ_TIMEOUT, as a backend that stops sending does; gunicorn alone would wait for ever."""
+    given_up = threading.Event()
+
+    def send_on(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+        with contextlib.suppress(OSError):
+            while True:
+                connection.sendall(b"x" * 2**20)
+        given_up.set()
+
+    backend.script("GET /endless", send_on)
+    environ = {"API_BASE_URL": backend.url, "PROXY_ALLOW": "*", "READ_TIMEOUT": "0.3"}
+    with Server(environ) as server, connect(server, b"GET /api/proxy/endless HTTP/1.1\r\n\r\n"):
+        assert given_up.wait(timeout=10)
 
 
 def test_a_body_reaches_the_backend_before_it_is_whole(server, backend):

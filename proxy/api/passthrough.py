@@ -1,8 +1,11 @@
 """/api/proxy/*: an allow-listed path of the backend, streamed through both ways."""
 
 import hashlib
+import socket
+import struct
 import threading
-from typing import NoReturn
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
 
 import requests
@@ -17,12 +20,14 @@ from proxy.errors import BackendSaturated, BadRequest, NotFound
 from proxy.fetch import asker, group, hooked, is_answered_for_all
 from proxy.hooks import Outgoing
 from proxy.streams import RequestBody, pieces
-from proxy.upstream import Upstream, read_body
+from proxy.upstream import Upstream, has_body
 from raw_path import raw_target
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 PREFIX = "/api/proxy"
 _NEVER = frozenset({"TRACE", "CONNECT"})
-_BODILESS = frozenset({204, 304})
 
 
 class Passthrough:
@@ -37,6 +42,7 @@ class Passthrough:
         self.upstream = Upstream(base_url, settings)
         self.allow = AllowList(settings.proxy_allow)
         self.max_content_length = settings.proxy_max_content_length
+        self.read_timeout = settings.read_timeout
         self.slots = threading.BoundedSemaphore(max(1, settings.threads * 3 // 4))
         # The same in every process and instance before one backend, so that a loop through several is seen too.
         self.pseudonym = f"bff-{hashlib.sha256(base_url.encode()).hexdigest()[:12]}"
@@ -52,6 +58,14 @@ class _Rest(BaseConverter):
 class _Streamed(Response):
     default_mimetype = None  # a reply without a type stays without one
 
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Serve the response (PEP 3333); let go of its slot where the server refuses a header field."""
+        try:
+            return super().__call__(environ, start_response)
+        except BaseException:
+            self.close()
+            raise
+
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Serve the route, if PROXY_ALLOW names anything; it takes any method, so it is no blueprint's."""
@@ -65,7 +79,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 def forward(path: str) -> Response:
     """The backend's reply as it is, errors included; a preflight alone is ours to answer."""
-    if is_answered_for_all():
+    if is_answered_for_all() or _asks_us_alone():
         return Response(status=204)
     way: Passthrough = current_app.extensions["passthrough"]
     path, query = _target_below_prefix()
@@ -79,7 +93,13 @@ def forward(path: str) -> Response:
         way.slots.release()
         raise
     response.call_on_close(way.slots.release)
+    _bound_sending(way.read_timeout)
     return response
+
+
+def _asks_us_alone() -> bool:
+    """An OPTIONS that may go no further (RFC 9110 §7.6.2)."""
+    return request.method == "OPTIONS" and request.headers.get("Max-Forwards", "").strip() == "0"
 
 
 def _target_below_prefix() -> tuple[str, str]:
@@ -116,6 +136,8 @@ def _refuse_method(methods: frozenset[str] | None) -> NoReturn:
 def _body(way: Passthrough) -> RequestBody | None:
     if request.content_length is None and "Transfer-Encoding" not in request.headers:
         return None
+    if request.headers.get("Transfer-Encoding", "chunked").strip().lower() != "chunked":
+        raise BadRequest("a transfer coding that would be lost on the way")
     return RequestBody(request.environ["wsgi.input"], request.content_length, way.max_content_length)
 
 
@@ -126,10 +148,16 @@ def _send(way: Passthrough, target: str, body: RequestBody | None) -> requests.R
 
 
 def _response(way: Passthrough, reply: requests.Response) -> Response:
-    fields = list(headers.incoming_all(reply.raw.headers.items(), way.base_url, PREFIX))
-    has_body = request.method != "HEAD" and reply.status_code not in _BODILESS
-    # What has no body is read to its end at once: its connection is free again.
-    content = pieces(reply) if has_body else [read_body(reply)]
+    fields = headers.incoming_all(reply.raw.headers.items(), way.base_url, PREFIX, g.token)
+    content = pieces(reply) if has_body(reply) else iter(())  # an iterator: a list would be given a length
     response = _Streamed(content, status=reply.status_code, headers=[*fields, *headers.SANDBOXED.items()])
     response.call_on_close(reply.close)
     return response
+
+
+def _bound_sending(seconds: float) -> None:
+    """Let a browser that stops reading hold its slot no longer than a backend that stops sending."""
+    connection: socket.socket | None = request.environ.get("gunicorn.socket")
+    if connection is not None:
+        timeval = struct.pack("ll", int(seconds), int(seconds % 1 * 1_000_000))
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)

@@ -134,7 +134,7 @@ def test_no_path_makes_another_exception_and_none_that_passes_can_climb(path):
             "v2/api/auth/register/",
         ),
         *("api/auth/resetpassword/f00d", "api/auth/reset-password/f00d", "api/auth/%6cogin", "api%2Fauth%2Flogin"),
-        "api/auth/login;x=1",
+        *("api/auth/login;x=1", "auth;x/login", "api/auth;v=1/login", "auth/login.", "auth/login%20"),
     ],
 )
 def test_an_endpoint_that_answers_with_a_token_is_known(path):

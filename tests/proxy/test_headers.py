@@ -84,6 +84,29 @@ def test_what_is_not_known_is_not_said():
     assert {"X-Forwarded-For", "Authorization", "Content-Type", "User-Agent"} & set(fields) == set()
 
 
+@pytest.mark.parametrize(
+    ("base_url", "name", "value", "shown"),
+    [
+        ("http://app", "Content-Type", "application/json", "application/json"),
+        ("http://web", "ETag", '"abc-api-web"', '"abc-api-web"'),
+        ("http://api", "Location", "http://api/x", "/api/proxy/x"),
+        ("http://api:80", "Location", "http://api/x", "/api/proxy/x"),
+        ("https://api", "Location", "https://api:443/x", "/api/proxy/x"),
+        ("http://api:8080", "X-Up", "see api:8080", None),
+        ("http://api:8080", "X-Up", "http://api/x", None),
+        ("http://api", "X-Up", "http://user@api/x", None),
+        ("http://api.internal", "X-Up", "API.internal", None),
+        ("http://api.internal", "X-Up", "myapi.internal", "myapi.internal"),
+        ("http://[::1]:3000", "X-Up", "http://[::1]:3000/x", None),
+    ],
+)
+def test_a_host_is_looked_for_as_a_host(base_url, name, value, shown):
+    """One-word names are the rule in containers: `api` and `app` stand in many a word that is no address."""
+    fields = dict(headers.incoming_all([(name, value)], base_url, "/api/proxy", TOKEN))
+
+    assert fields.get(name) == shown
+
+
 def test_of_the_reply_only_retry_after_comes_back():
     """Cookies, CORS, ETags and server names of the backend are its own affair."""
     reply = Headers({"Retry-After": "7", "Set-Cookie": "a=b", "ETag": "x", "Server": "y", "X-RateLimit-Limit": "5"})
