@@ -25,6 +25,7 @@ def init_app(app: Flask, settings: Settings, hooks: Hooks) -> None:
 
     observability.init_app(app, settings)
     security.init_app(app, settings)
+    app.before_request(fetch.bound_the_browser)
     app.before_request(fetch.require_token)
     for group in (*GROUPS, health.bp):
         app.register_blueprint(group)

@@ -254,7 +254,12 @@ def test_it_is_not_ready_once_it_has_been_told_to_stop(backend):
         connection.request("GET", "/readyz")
         before = connection.getresponse().status
         hold = threading.Event()
-        backend.script("GET /api/dashboard", lambda _: hold.wait(timeout=10) and None)
+
+        def answer_late(connection: socket.socket) -> None:
+            hold.wait(timeout=10)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+        backend.script("GET /api/dashboard", answer_late)
         with socket.create_connection(("127.0.0.1", server.port)) as busy:
             busy.sendall(b"GET /api/dashboard HTTP/1.1\r\nHost: x\r\nCookie: token=a\r\n\r\n")
             server.signal(signal.SIGTERM)

@@ -89,6 +89,17 @@ def test_a_browser_that_stops_reading_loses_its_slot(backend):
         assert given_up.wait(timeout=10)
 
 
+@pytest.mark.parametrize("path", [b"/api/proxy/x", b"/api/maintenance"])
+def test_a_browser_that_stops_sending_loses_its_thread(backend, path):
+    """After READ_TIMEOUT too, in the typed groups as well: its body broke off."""
+    head = b"POST " + path + b" HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n{}"
+    environ = {"API_BASE_URL": backend.url, "PROXY_ALLOW": "*", "READ_TIMEOUT": "0.3"}
+    with Server(environ) as server, connect(server, head) as connection:
+        status = connection.makefile("rb").readline()
+
+    assert status.split()[1] == b"400"
+
+
 def test_a_body_reaches_the_backend_before_it_is_whole(server, backend):
     """The browser writes the second half only when the backend has seen the first."""
     seen, halves = threading.Event(), []

@@ -1,8 +1,6 @@
 """/api/proxy/*: an allow-listed path of the backend, streamed through both ways."""
 
 import hashlib
-import socket
-import struct
 import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NoReturn
@@ -42,7 +40,6 @@ class Passthrough:
         self.upstream = Upstream(base_url, settings)
         self.allow = AllowList(settings.proxy_allow)
         self.max_content_length = settings.proxy_max_content_length
-        self.read_timeout = settings.read_timeout
         self.slots = threading.BoundedSemaphore(max(1, settings.threads * 3 // 4))
         # The same in every process and instance before one backend, so that a loop through several is seen too.
         self.pseudonym = f"bff-{hashlib.sha256(base_url.encode()).hexdigest()[:12]}"
@@ -93,7 +90,6 @@ def forward(path: str) -> Response:
         way.slots.release()
         raise
     response.call_on_close(way.slots.release)
-    _bound_sending(way.read_timeout)
     return response
 
 
@@ -153,11 +149,3 @@ def _response(way: Passthrough, reply: requests.Response) -> Response:
     response = _Streamed(content, status=reply.status_code, headers=[*fields, *headers.SANDBOXED.items()])
     response.call_on_close(reply.close)
     return response
-
-
-def _bound_sending(seconds: float) -> None:
-    """Let a browser that stops reading hold its slot no longer than a backend that stops sending."""
-    connection: socket.socket | None = request.environ.get("gunicorn.socket")
-    if connection is not None:
-        timeval = struct.pack("ll", int(seconds), int(seconds % 1 * 1_000_000))
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)

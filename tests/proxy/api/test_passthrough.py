@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.datastructures import Headers
 from werkzeug.test import EnvironBuilder
 
 import setting_types
@@ -428,7 +429,7 @@ def test_a_field_that_a_server_refuses_does_not_keep_the_slot(proxied, backend, 
     def refuse(status, headers, exc_info=None):
         raise ValueError("a server's own check")
 
-    environ = EnvironBuilder("/api/proxy/a", headers={"Cookie": "token=a.b.c"}).get_environ()
+    environ = EnvironBuilder("/api/proxy/a", headers=Headers({"Cookie": "token=a.b.c"})).get_environ()
     with pytest.raises(ValueError, match="own check"):
         app(environ, refuse)
 
