@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test check install install-dev install-node sandbox walkthrough clean
+.PHONY: help run test browser bench-stream check install install-dev install-node sandbox walkthrough clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -18,6 +18,12 @@ run: install ## the BFF on PORT (8000), in development; with the sandbox behind 
 test: install-dev ## the whole test suite; the tests of next-auth's own cookies where there is npm
 	@if command -v npm >/dev/null; then $(MAKE) -s install-node; else echo "no npm: next-auth's own cookies are not tested"; fi
 	@$(BIN)/pytest
+
+browser: install-dev tests/browser/node_modules examples/nextjs-auth/node_modules ## the Next.js example in a real browser (needs Node.js and Chromium)
+	@$(BIN)/pytest tests/browser/nextjs_auth.py
+
+bench-stream: install-dev ## what streams cost; written to bench/RESULTS.md
+	@$(BIN)/python -m bench.stream
 
 check: install-dev ## lint, format and types
 	@$(BIN)/ruff check .
@@ -44,8 +50,8 @@ $(BIN)/pip:
 		{ echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "venv is missing: on Debian, apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
 
-tests/next_auth/node_modules: tests/next_auth/package-lock.json
-	@npm ci --prefix tests/next_auth --no-audit --no-fund --loglevel=error
+%/node_modules: %/package-lock.json
+	@npm ci --prefix $* --no-audit --no-fund --loglevel=error
 	@touch $@
 
 $(VENV)/installed: requirements.txt | $(BIN)/pip
