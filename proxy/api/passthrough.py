@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import requests
 from flask import Flask, Response, current_app, g, request
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.routing import BaseConverter, Rule
 
@@ -54,6 +55,10 @@ class _Rest(BaseConverter):
 
 class _Streamed(Response):
     default_mimetype = None  # a reply without a type stays without one
+
+    def get_wsgi_headers(self, environ: "WSGIEnvironment") -> Headers:  # noqa: ARG002 - Werkzeug's signature
+        """The fields as they are (called by Werkzeug, which would take Last-Modified and others out of a 304)."""
+        return self.headers
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Serve the response (PEP 3333); let go of its slot where the server refuses a header field."""

@@ -366,11 +366,13 @@ def test_head_has_the_length_and_no_body(client, backend):
 @pytest.mark.parametrize("status", [204, 304])
 def test_a_reply_without_a_body_stays_without(client, backend, status):
     """RFC 9110 §6.4.1; what makes a 304 useful is kept."""
-    backend.answer_bytes("GET /v1/a", f'HTTP/1.1 {status} X\r\nETag: "x"\r\n\r\n'.encode(), close=False)
+    dated = 'ETag: "x"\r\nLast-Modified: Fri, 20 Nov 2026 10:00:00 GMT\r\n'
+    backend.answer_bytes("GET /v1/a", f"HTTP/1.1 {status} X\r\n{dated}\r\n".encode(), close=False)
 
     response = client.get("/api/proxy/a")
 
     assert (response.status_code, response.data, response.headers["ETag"]) == (status, b"", '"x"')
+    assert response.headers["Last-Modified"] == "Fri, 20 Nov 2026 10:00:00 GMT"
 
 
 @pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 204), ("GET", 304)])
