@@ -1,0 +1,1 @@
+"""Load runs and their recorded results; nothing imports this."""
