@@ -1,12 +1,13 @@
 """gunicorn with our configuration: what the Procfile and `make run` start."""
 
 import signal
-import sys
-from pathlib import Path
 
 if __name__ == "__main__":
-    # Until gunicorn's master takes over, Ctrl-C ends the process as it ends any other: without a trace.
+    # First of all: until gunicorn's master takes over, Ctrl-C ends the process as it ends any other, without a trace.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+import sys
+from pathlib import Path
 
 import config
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json as jsonlib
+import re
 import socket
 import ssl
 import threading
@@ -79,12 +80,16 @@ class Backend:
         head = "".join(f"{name}: {value}\r\n" for name, value in fields)
         self.answer_bytes(route, f"HTTP/1.1 {status} Told\r\n{head}\r\n".encode("latin-1") + content, close=False)
 
-    def answer_bytes(self, route: str, reply: bytes, *, close: bool = True) -> None:
-        """Answer `route` with these very bytes, and hang up then unless told otherwise."""
+    def answer_bytes(self, route: str, reply: bytes, *, close: bool | None = None) -> None:
+        """Answer `route` with these very bytes; hang up then, unless told otherwise, if the reply is not whole.
+
+        Behind a whole one the connection stays: it may be in a pool already, and closing it would race with its use.
+        """
+        hangs_up = not _is_whole(reply) if close is None else close
 
         def send(connection: socket.socket) -> None:
             connection.sendall(reply)
-            if close:
+            if hangs_up:
                 _close(connection)
 
         self.script(route, send)
@@ -139,6 +144,16 @@ def _read_request(reader: BufferedReader, number: int, early: set[str]) -> Reque
     is_early = f"{first_line[0]} {first_line[1]}" in early
     body = b"" if is_early else reader.read(int(headers.get("Content-Length", 0)))
     return Request(first_line[0], first_line[1], headers, body, number)
+
+
+def _is_whole(reply: bytes) -> bool:
+    """Whether the last reply in these bytes says where it ends, and ends there (RFC 9112 §6.3)."""
+    head, _, body = reply.partition(b"\r\n\r\n")
+    while re.match(rb"HTTP/1.1 1\d\d ", head):
+        head, _, body = body.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)content-length: (\d+)\r?", head)
+    is_bodiless = re.match(rb"HTTP/1.1 (204|304)", head) is not None
+    return is_bodiless or body.endswith(b"0\r\n\r\n") or (length is not None and len(body) >= int(length[1]))
 
 
 def _answer_nothing_told(connection: socket.socket) -> None:

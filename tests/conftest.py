@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 from flask.testing import FlaskClient
 
@@ -10,6 +11,9 @@ from config import Settings
 from tests.backend import Backend
 
 TOKEN = "a.b.c"
+
+hypothesis.settings.register_profile("house", deadline=None)  # a busy machine is no defect
+hypothesis.settings.load_profile("house")
 
 
 @pytest.fixture

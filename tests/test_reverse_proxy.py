@@ -465,8 +465,8 @@ def upload_until_answered(connection: socket.socket) -> bytes:
 
 
 HEADS = [
-    "Content-Length: 6",
-    "Content-Type: text/event-stream\r\nContent-Length: 6",
+    "Content-Length: 6\r\nConnection: close",
+    "Content-Type: text/event-stream\r\nContent-Length: 6\r\nConnection: close",
     "Content-Type: text/event-stream\r\nConnection: close",
     "Content-Type: text/event-stream;charset=utf-8\r\nConnection: close",
     "Content-Type: application/octet-stream\r\nConnection: close",

@@ -334,7 +334,7 @@ def test_a_backend_that_drips_is_cut_off_at_the_deadline(upstream, backend, scri
     error = failure(upstream)
 
     assert isinstance(error, BackendTimeout)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10  # the drip would never end
 
 
 @pytest.mark.parametrize("script", [lambda connection: connection.recv(1), drip_once], ids=["head", "body"])
