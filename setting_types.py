@@ -29,14 +29,16 @@ _IPV6 = re.compile(r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 _PATH = re.compile(r"(/([A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*)*")  # RFC 3986 §3.3
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _SAMPLE_SECRET = re.compile(r"(?i)change.?me|your.|example|placeholder|sample|secret.(here|key)|not.for.prod")
-_METHOD = re.compile(r"[A-Z]+")
-_PROXY_PATTERN = re.compile(r"(?:[A-Za-z0-9._~!$&'()+;=:@/*-]|%[0-9A-Fa-f]{2}|\{[A-Za-z_][A-Za-z0-9_]*\})+")
+# RFC 9110 §9, PATCH (RFC 5789), QUERY, and those of WebDAV; TRACE and CONNECT never pass.
+_METHODS = frozenset(
+    "GET HEAD POST PUT PATCH DELETE OPTIONS QUERY PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK REPORT SEARCH".split()
+)
+_PROXY_PATTERN = re.compile(r"(?:[A-Za-z0-9._~!$&'()+,;=:@/*-]|%[0-9A-Fa-f]{2}|\{[A-Za-z_][A-Za-z0-9_]*\})*")
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 _SIZE = re.compile(r"([0-9]{1,15})\s*(|KiB|MiB|GiB)")
 # What the rule for paths refuses before any entry is asked: an entry with it is a mistake.
 _NEVER_MATCHES = re.compile(r"^/|//|%2f|%5c|(?:^|/)\.{1,2}(?:/|$)", re.IGNORECASE)
 _PARAMETER = re.compile(r"\{[^/{}]+\}")
-_OPENAPI_METHODS = frozenset("GET PUT POST DELETE OPTIONS HEAD PATCH QUERY".split())
 _SIZE_UNITS = {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _YES = frozenset({"1", "true", "on", "yes"})
 _NO = frozenset({"0", "false", "off", "no"})
@@ -261,24 +263,40 @@ def _origin(text: str) -> str:
 def _openapi_rules(file: Path) -> tuple[ProxyRule, ...]:
     """Every path of the document with its methods (OpenAPI 3.1 §4.8.8); `servers` is not asked, PROXY_BASE_URL is."""
     try:
-        paths = yaml.safe_load(file.read_text("utf-8"))["paths"]
-        return tuple(_proxy_rule(_openapi_entry(path, item)) for path, item in (paths or {None: None}).items())
+        items = yaml.safe_load(file.read_text("utf-8"))["paths"].items()
+        methods = {path: _methods(item) for path, item in items if not path.startswith("x-")}
     except (OSError, yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError):
-        raise ValueError("behind @ the path of an OpenAPI file, in YAML or JSON, with paths and methods") from None
+        raise ValueError("behind @ the path of an OpenAPI file, in YAML or JSON") from None
+    rules = [_rule(names, _openapi_pattern(path)) for path, names in methods.items() if names]
+    if not rules:
+        raise ValueError("behind @ an OpenAPI file with a path and a method")
+    return tuple(rules)
 
 
-def _openapi_entry(path: str, item: Mapping[str, object]) -> str:
-    methods = "+".join(name.upper() for name in item if name.upper() in _OPENAPI_METHODS)
-    if not methods or not path.startswith("/") or "*" in path:
-        raise ValueError("a path that cannot be an entry")
-    return f"{methods} {_PARAMETER.sub('{name}', path)[1:]}"
+def _methods(item: Mapping[str, object]) -> set[str]:
+    return {name.upper() for name in item} & _METHODS
+
+
+def _openapi_pattern(path: str) -> str:
+    pattern = _PARAMETER.sub("{name}", path).removeprefix("/")
+    if not path.startswith("/") or "*" in pattern or not _is_pattern(pattern):
+        raise ValueError(f"behind @ an OpenAPI file; its path {path!r} cannot be an entry")
+    return pattern
+
+
+def _is_pattern(text: str) -> bool:
+    return _PROXY_PATTERN.fullmatch(text) is not None and _NEVER_MATCHES.search(text) is None
 
 
 def _proxy_rule(text: str) -> ProxyRule:
     methods, _, pattern = text.rpartition(" ")
-    names = methods.split("+") if methods else []
-    is_pattern = _PROXY_PATTERN.fullmatch(pattern) and not _NEVER_MATCHES.search(pattern)
-    if not is_pattern or not all(map(_METHOD.fullmatch, names)) or {"TRACE", "CONNECT"} & set(names):
+    names = set(methods.split("+")) if methods else set()
+    # An entry that is a method alone is the half of `GET,PUT Items/*`, where `GET+PUT Items/*` was meant.
+    if not pattern or not _is_pattern(pattern) or pattern in _METHODS or not names <= _METHODS:
         raise ValueError("entries such as 'GET+PUT Items/{id}' or 'Reports/*', separated by commas; no leading slash")
-    with_head = {*names, "HEAD"} if "GET" in names else set(names)
+    return _rule(names, pattern)
+
+
+def _rule(methods: set[str], pattern: str) -> ProxyRule:
+    with_head = {*methods, "HEAD"} if "GET" in methods else methods
     return ProxyRule(methods=frozenset(with_head) or None, pattern=pattern)

@@ -285,20 +285,27 @@ def test_a_file_is_not_read_in_production(tmp_path, monkeypatch):
 OPENAPI = """
 openapi: 3.1.0
 paths:
+  /: {get: {}}
   /items: {get: {}, post: {}, summary: Items}
+  /shared: {$ref: "other.yaml"}
+  /traced: {trace: {}}
+  /a,b: {head: {}}
+  x-internal: {owner: us}
   /items/{item-id}/parts/{part}.json: {parameters: [], delete: {}}
 """
 
 
 def test_an_openapi_file_can_be_the_allow_list(tmp_path):
-    """Its paths and methods, and nothing else of it; GET includes HEAD as in an entry."""
+    """Its paths and methods, and nothing else of it; GET includes HEAD as in an entry. No method, no entry."""
     file = tmp_path / "openapi.yaml"
     file.write_text(OPENAPI)
 
     settings = from_environ({**REQUIRED, "PROXY_ALLOW": f"@{file}"})
 
     assert settings.proxy_allow == (
+        ProxyRule(frozenset({"GET", "HEAD"}), ""),
         ProxyRule(frozenset({"GET", "HEAD", "POST"}), "items"),
+        ProxyRule(frozenset({"HEAD"}), "a,b"),
         ProxyRule(frozenset({"DELETE"}), "items/{name}/parts/{name}.json"),
     )
 
@@ -321,6 +328,15 @@ def test_a_file_that_is_no_allow_list_stops_the_start(tmp_path, text):
     file.write_text(text)
 
     with pytest.raises(SettingsError, match=r"^PROXY_ALLOW takes behind @"):
+        from_environ({**REQUIRED, "PROXY_ALLOW": f"@{file}"})
+
+
+def test_a_path_that_cannot_be_an_entry_is_named(tmp_path):
+    """It is no secret, and else nobody would find it."""
+    file = tmp_path / "openapi.yaml"
+    file.write_text("paths: {/a: {get: {}}, '/b c': {get: {}}}")
+
+    with pytest.raises(SettingsError, match=r"its path '/b c' cannot be an entry"):
         from_environ({**REQUIRED, "PROXY_ALLOW": f"@{file}"})
 
 
