@@ -2,7 +2,7 @@
 
 import ast
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from app import create_app
 from config import Settings
 from proxy import errors
 from proxy.api import GROUPS
+from setting_types import ProxyRule
 from tests.proxy.api.test_auth import jwt
 
 ROOT = Path(__file__).parent.parent
@@ -189,14 +190,23 @@ def test_the_example_of_the_hooks_page_does_what_it_says(settings, backend):
     [code] = re.findall(r"```python\n(.*?)```", (ROOT / "docs/HOOKS.md").read_text("utf-8"), re.DOTALL)
     written: dict[str, Any] = {}
     exec(code, written)
-    backend.answer("GET /api/vehicles", json=[{"alias": "A", "plates": "P-1"}])
-    browser = create_app(settings, written["hooks"]).test_client()
+    everything = (ProxyRule(None, "*"),)
+    service = create_app(replace(settings, proxy_allow=everything, proxy_base_url=backend.url), written["hooks"])
+    browser = service.test_client()
     browser.set_cookie("token", jwt(tenant="north"))
+    vehicle = {"alias": "A", "marca": "M", "modelo": 2020, "plates": "P-1"}
+    backend.answer("GET /api/vehicles", json=[vehicle])
+    backend.answer("POST /api/vehicles", 201, json={"data": vehicle})
 
-    response = browser.get("/api/vehicles")
+    answers = [
+        browser.get("/api/vehicles"),
+        browser.get("/api/proxy/api/vehicles"),
+        browser.post("/api/vehicles", json=vehicle),
+    ]
 
-    assert response.json == [{"alias": "A", "plates": "***"}]
-    assert backend.last.headers["X-Tenant"] == "north"
+    assert [answer.text.count("***") for answer in answers] == [1, 1, 1]
+    assert not any("P-1" in answer.text for answer in answers)
+    assert {request.headers["X-Tenant"] for request in backend.requests} == {"north"}
 
 
 def test_the_route_group_of_the_readme_works(settings, backend):
