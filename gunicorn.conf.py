@@ -41,8 +41,7 @@ forwarded_allow_ips = ""
 secure_scheme_headers: dict[str, str] = {}
 
 loglevel = "info" if settings.app_env == "production" else "warning"
-
-
+# A warning of gunicorn's quotes the request it refuses, and a Cookie line without its colon is one.
 logging.getLogger("gunicorn.error").addFilter(without_request_text)
 
 

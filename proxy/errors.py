@@ -2,8 +2,8 @@
 
 BffError                  500 internal             a defect of ours
 ├ BadRequest              400 bad_request          the request cannot be understood, or cannot go out
-├ NotSignedIn             401 no_session           no token cookie, or one that cannot be a token
-│ └ SessionExpired        401 session_expired      the token's own `exp` has passed
+├ NotSignedIn             401 no_session           no cookie with a token, or one that cannot be read
+│ └ SessionExpired        401 session_expired      the token's own `exp`, or the session's, has passed
 ├ NotFound                404 not_found            no such path
 ├ MethodNotAllowed        405 method_not_allowed   the path exists, this method does not
 ├ TooLarge                413 too_large            the body is over the limit
@@ -51,7 +51,7 @@ class NotSignedIn(BffError):
 
 
 class SessionExpired(NotSignedIn):
-    """401: there is a token, and its own `exp` says that it is over."""
+    """401: there is a token, and by its own `exp` or by the session around it, it is over."""
 
     code = "session_expired"
     message = "La sesión ha expirado"

@@ -112,6 +112,7 @@ def bff_fetch(method: str, path: str, *, body: bytes | None = None) -> requests.
         The reply, whatever its status; its body is not read yet, so pass it to `relay` or close it.
 
     Raises:
+        BffError: Whatever a `before_send` hook raises.
         BadRequest: The query holds characters that no request line can carry.
         BackendUnreachable: Refused, reset, DNS or TLS.
         BackendInvalid: What came is not HTTP.

@@ -82,7 +82,9 @@ class Upstream:
             The reply, whatever its status, its body unread: pass it to `read_body`, or close it.
 
         Raises:
-            BadRequest: The target does not begin with a slash, or cannot stand in a request line.
+            BadRequest: The target does not begin with a slash, or cannot stand in a request line; or a streamed body
+                broke off.
+            TooLarge: A streamed body passes its limit.
             BackendUnreachable: Refused, reset before a byte came, DNS or TLS.
             BackendInvalid: What came is not HTTP.
             BackendTimeout: No connection or no head in time.
@@ -132,7 +134,7 @@ def read_body(reply: requests.Response) -> bytes:
     if not has_body(reply):
         reply.close()
         return b""
-    with _translated(reply):
+    with _reading(reply):
         body: bytes = reply.raw.read(decode_content=False)
     return body
 
@@ -152,13 +154,14 @@ def read_piece(reply: requests.Response, size: int) -> bytes:
         BackendInvalid: It ends before its announced end.
         BackendTimeout: Nothing came in time.
     """
-    with _translated(reply):
+    with _reading(reply):
         piece: bytes = reply.raw.read1(size, decode_content=False)
     return piece
 
 
 @contextmanager
-def _translated(reply: requests.Response) -> Iterator[None]:
+def _reading(reply: requests.Response) -> Iterator[None]:
+    """Make what fails while a body is read one of ours."""
     try:
         yield
     except (HTTPError, ValueError, OverflowError, MemoryError) as error:  # the latter for lengths beyond any sense

@@ -83,18 +83,18 @@ def forward(**_decoded: str) -> Response:
     """The backend's reply as it is, errors included; a preflight alone is ours to answer."""
     if is_answered_for_all() or _asks_us_alone():
         return Response(status=204)
-    way: Passthrough = current_app.extensions["passthrough"]
+    passthrough: Passthrough = current_app.extensions["passthrough"]
     path, query = _target_below_prefix()
-    _require_allowed(way, path)
-    body = _body(way)
-    if not way.slots.acquire(blocking=False):
+    _require_allowed(passthrough, path)
+    body = _body(passthrough)
+    if not passthrough.slots.acquire(blocking=False):
         raise BackendSaturated("every slot for a stream is taken")
     try:
-        response = _response(way, _send(way, f"/{path}{query}", body))
+        response = _response(passthrough, _send(passthrough, f"/{path}{query}", body))
     except BaseException:
-        way.slots.release()
+        passthrough.slots.release()
         raise
-    response.call_on_close(way.slots.release)
+    response.call_on_close(passthrough.slots.release)
     return response
 
 
@@ -117,15 +117,15 @@ def _target_below_prefix() -> tuple[str, str]:
     return path, question_mark + query
 
 
-def _require_allowed(way: Passthrough, path: str) -> None:
-    if leads_to_credentials(f"{way.base_path}/{path}"):
+def _require_allowed(passthrough: Passthrough, path: str) -> None:
+    if leads_to_credentials(f"{passthrough.base_path}/{path}"):
         raise NotFound("the backend's answer would hold a token")
-    methods = way.allow.methods(path)
+    methods = passthrough.allow.methods(path)
     if methods is not None and not methods:
         raise NotFound("no entry of PROXY_ALLOW names the path")
     if request.method in _NEVER or (methods is not None and request.method not in methods):
         _refuse_method(methods)
-    if way.pseudonym in request.headers.get("Via", ""):
+    if passthrough.pseudonym in request.headers.get("Via", ""):
         raise BadRequest("the request has come through here before")  # RFC 9110 §7.6.3
 
 
@@ -134,22 +134,24 @@ def _refuse_method(methods: frozenset[str] | None) -> NoReturn:
     raise MethodNotAllowed(sorted(offered - _NEVER))
 
 
-def _body(way: Passthrough) -> RequestBody | None:
+def _body(passthrough: Passthrough) -> RequestBody | None:
     if request.content_length is None and "Transfer-Encoding" not in request.headers:
         return None
     if request.headers.get("Transfer-Encoding", "chunked").strip().lower() != "chunked":
         raise BadRequest("a transfer coding that would be lost on the way")
-    return RequestBody(request.environ["wsgi.input"], request.content_length, way.max_content_length)
+    return RequestBody(request.environ["wsgi.input"], request.content_length, passthrough.max_content_length)
 
 
-def _send(way: Passthrough, target: str, body: RequestBody | None) -> requests.Response:
-    fields = headers.outgoing_all(request.headers, asker(), g.token, way.pseudonym)
+def _send(passthrough: Passthrough, target: str, body: RequestBody | None) -> requests.Response:
+    fields = headers.outgoing_all(request.headers, asker(), g.token, passthrough.pseudonym)
     outgoing = hooked(Outgoing(group(), request.method, target, fields, body, g.token))
-    return way.upstream.send(outgoing.method, outgoing.target, outgoing.headers, outgoing.body, bounds_body=False)
+    return passthrough.upstream.send(
+        outgoing.method, outgoing.target, outgoing.headers, outgoing.body, bounds_body=False
+    )
 
 
-def _response(way: Passthrough, reply: requests.Response) -> Response:
-    fields = headers.incoming_all(reply.raw.headers.items(), way.base_url, PREFIX, g.token)
+def _response(passthrough: Passthrough, reply: requests.Response) -> Response:
+    fields = headers.incoming_all(reply.raw.headers.items(), passthrough.base_url, PREFIX, g.token)
     content = pieces(reply) if has_body(reply) else iter(())  # an iterator: a list would be given a length
     response = _Streamed(content, status=reply.status_code, headers=[*fields, *headers.SANDBOXED.items()])
     response.call_on_close(reply.close)
