@@ -4,6 +4,7 @@ BffError                  500 internal             a defect of ours
 ├ BadRequest              400 bad_request          the request cannot be understood, or cannot go out
 ├ NotSignedIn             401 no_session           no cookie with a token, or one that cannot be read
 │ └ SessionExpired        401 session_expired      the token's own `exp`, or the session's, has passed
+├ CrossSite               403 cross_site           another site made the browser send it
 ├ NotFound                404 not_found            no such path
 ├ MethodNotAllowed        405 method_not_allowed   the path exists, this method does not
 ├ TooLarge                413 too_large            the body is over the limit
@@ -55,6 +56,14 @@ class SessionExpired(NotSignedIn):
 
     code = "session_expired"
     message = "La sesión ha expirado"
+
+
+class CrossSite(BffError):
+    """403: the request comes from a page of another site."""
+
+    status = 403
+    code = "cross_site"
+    message = "Solicitud de otro sitio rechazada"
 
 
 class NotFound(BffError):

@@ -1,13 +1,20 @@
-"""What keeps a browser out of trouble: who may call across origins, and the headers that every answer carries."""
+"""What keeps a browser out of trouble: requests of other sites, who may call across origins, and response headers."""
 
-from flask import Flask, Response
+from functools import partial
+
+from flask import Flask, Response, request
 from flask_cors import CORS
 
 from config import Settings
+from proxy.errors import CrossSite
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110 §9.2.1
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Let the pages of CORS_ORIGINS call with credentials, and mark every answer as this user's alone."""
+    """Refuse requests of other sites, let the pages of CORS_ORIGINS call, mark every answer as this user's alone."""
+    app.before_request(partial(_refuse_cross_site, settings))
+    app.after_request(_vary)
     if settings.cors_origins:
         CORS(
             app,
@@ -16,13 +23,34 @@ def init_app(app: Flask, settings: Settings) -> None:
             expose_headers=["X-Request-ID", "X-BFF-Error", "Retry-After"],
             max_age=600,
         )
-        app.after_request(_vary_by_origin)
     app.after_request(_forbid_storing)
 
 
-def _vary_by_origin(response: Response) -> Response:
-    """Fetch §3.2.5 wants it on every answer; flask-cors leaves it out where one origin alone is configured."""
-    response.vary.add("Origin")
+def _refuse_cross_site(settings: Settings) -> None:
+    """What a page of another site makes a browser send carries the user's cookie, and is not the user's wish.
+
+    The browser says where a request comes from in `Sec-Fetch-Site`, which no script can set; an old browser, or one on
+    plain HTTP, in `Origin`; curl says neither, and has no cookie that it was not given. A sibling subdomain is another
+    site too. Safe methods pass, but for next-auth's cookie: it is SameSite=Lax, so a mere link carries it.
+
+    Raises:
+        CrossSite: It comes from elsewhere, and not from an origin of CSRF_TRUSTED_ORIGINS.
+    """
+    is_safe = request.method in _SAFE and settings.token_source == "cookie"
+    if is_safe or not request.path.startswith("/api/"):
+        return
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site in {"same-origin", "none"} or origin in settings.csrf_trusted_origins:
+        return
+    if site:
+        raise CrossSite("Sec-Fetch-Site says so")
+    if origin and origin.partition("://")[2] != request.host:
+        raise CrossSite("Origin is not our host")
+
+
+def _vary(response: Response) -> Response:
+    """Both decide what is answered. A line of its own: a backend's lines are not read, merged or lost."""
+    response.headers.add("Vary", "Origin, Sec-Fetch-Site")
     return response
 
 

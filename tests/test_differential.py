@@ -415,6 +415,11 @@ def with_chunks_for_an_end(message: Message) -> Message:
     return replace(message, framing="chunks") if message.framing == "close" else message
 
 
+def with_our_vary(message: Message) -> Message:
+    lines = [*message.fields.get("vary", []), "Origin, Sec-Fetch-Site"]
+    return replace(message, fields=message.fields | {"vary": lines})
+
+
 REPLY_DIFFERENCES: dict[str, Callable[[Message], Message]] = {
     "the version is ours, the phrase is the standard's, interim replies are dropped (WSGI)": with_a_plain_status_line,
     "hop-by-hop fields, those that Connection names, and trailers are dropped": without_hop_by_hop,
@@ -427,6 +432,7 @@ REPLY_DIFFERENCES: dict[str, Callable[[Message], Message]] = {
     "no shared cache may keep it": with_one_users_cache,
     "a stream of events is not to be buffered or compressed on the way": with_events_unbuffered,
     "a body that ends with the connection comes in chunks": with_chunks_for_an_end,
+    "Vary names what we look at, on a line of its own": with_our_vary,
     "nothing runs as a page of ours": functools.partial(
         with_fields,
         {
