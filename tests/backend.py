@@ -98,6 +98,13 @@ class Backend:
         """Run `script` on the connection when `route` is asked for."""
         self._scripts[route] = script
 
+    def forget(self) -> None:
+        """Forget what was told and what was sent; connections stay open."""
+        self._scripts.clear()
+        self._early.clear()
+        self.requests.clear()
+        self.connections = 0
+
     def script_early(self, route: str, script: Script) -> None:
         """Run `script` on the connection as soon as the head has come: the body is its to read."""
         self._early.add(route)

@@ -1,11 +1,15 @@
 """Every endpoint of the contract, on the wire: what the backend hears, and what the browser gets."""
 
 import json
+from collections.abc import Iterator
 from io import BytesIO
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
+from app import create_app
+from config import Settings
 from tests.backend import Backend
 from tests.conftest import TOKEN
 from tests.proxy.api.endpoints import ENDPOINTS, FORWARDED, Endpoint
@@ -26,6 +30,27 @@ PASSED_ON_ALONE = {
     1: {"email": "ana@example.com", "password": "secret-1"},
     2: {"username": "ana", "email": "ana@example.com", "password": "secret-1"},
 }
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[tuple[Backend, Flask]]:
+    """One for all of these tests: there are many, and an app takes longer to make than to ask."""
+    with Backend() as backend:
+        settings = Settings(app_env="testing", api_base_url=backend.url, token_cookie_secure=False)
+        yield backend, create_app(settings)
+
+
+@pytest.fixture
+def backend(service: tuple[Backend, Flask]) -> Backend:
+    backend, _ = service
+    backend.forget()
+    return backend
+
+
+@pytest.fixture
+def anonymous(service: tuple[Backend, Flask]) -> FlaskClient:
+    _, app = service
+    return app.test_client()
 
 
 def named(endpoint: object) -> str:
