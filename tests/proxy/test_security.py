@@ -147,6 +147,16 @@ def test_with_a_lax_cookie_safe_methods_are_asked_too(settings, path, site, stat
     assert response.status_code == status
 
 
+@pytest.mark.parametrize("target", ["//api/auth/logout", "///api/auth/logout", "http://localhost/api/auth/logout"])
+def test_no_other_way_to_write_a_path_gets_past(guarded, target):
+    """What was matched is what is guarded, however it was written (CVE-2025-47910 was a check of another path)."""
+    raw = {"REQUEST_URI": target, "RAW_URI": target}
+
+    response = guarded.post("/", headers={"Sec-Fetch-Site": "cross-site"}, environ_overrides=raw)
+
+    assert response.headers["X-BFF-Error"] == "cross_site"
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 def test_the_platform_is_never_refused(guarded, path):
     """Whatever it sends."""
