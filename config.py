@@ -75,7 +75,7 @@ class Settings:
     def __post_init__(self) -> None:
         """Refuse what one variable alone cannot show; the cookie's rules are those of RFC 6265bis §4.1.3."""
         name = self.token_cookie_name.lower()
-        wants_secure = name.startswith(("__secure-", "__host-")) or self.token_cookie_samesite == "None"
+        wants_secure = name.startswith(("__secure-", "__host-", "__http-")) or self.token_cookie_samesite == "None"
         if wants_secure and not self.token_cookie_secure:
             message = (
                 "TOKEN_COOKIE_SECURE takes on here: browsers drop a prefixed or SameSite=None cookie without Secure"
@@ -118,12 +118,13 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
         for setting in fields(Settings)
         if setting.metadata and (text := environ.get(setting.name.upper(), "").strip())
     }
+    is_lenient = parsed.get("app_env", "production") != "production"
     defaults: dict[str, Any] = {
-        "auth_secrets": _auth_secrets(environ, may_be_weak=parsed.get("app_env", "production") != "production"),
+        "auth_secrets": _auth_secrets(environ, may_be_weak=is_lenient or parsed.get("token_source") != "nextauth"),
         "csrf_trusted_origins": parsed.get("cors_origins", ()),
         "proxy_base_url": parsed.get("api_base_url"),
     }
-    if parsed.get("app_env", "production") != "production":
+    if is_lenient:
         defaults["token_cookie_secure"] = False
     if parsed.get("app_env") == "development":
         defaults["proxy_allow"] = (ProxyRule(methods=None, pattern="*"),)

@@ -205,6 +205,7 @@ def test_what_is_not_said_follows_what_is():
     ("environ", "complaint"),
     [
         ({"TOKEN_COOKIE_NAME": "__Host-token", "TOKEN_COOKIE_SECURE": "off"}, "TOKEN_COOKIE_SECURE takes on here"),
+        ({"TOKEN_COOKIE_NAME": "__Http-token", "TOKEN_COOKIE_SECURE": "off"}, "TOKEN_COOKIE_SECURE takes on here"),
         ({"TOKEN_COOKIE_NAME": "__secure-token", "TOKEN_COOKIE_SECURE": "off"}, "TOKEN_COOKIE_SECURE takes on here"),
         ({"TOKEN_COOKIE_SAMESITE": "None", "TOKEN_COOKIE_SECURE": "off"}, "TOKEN_COOKIE_SECURE takes on here"),
         ({"TOKEN_COOKIE_NAME": "__Host-t", "TOKEN_COOKIE_DOMAIN": "example.com"}, "TOKEN_COOKIE_DOMAIN takes nothing"),
@@ -235,6 +236,7 @@ def test_a_guessable_next_auth_secret_stops_the_start_in_production(secret):
         from_environ(environ)
 
     assert from_environ({**environ, "APP_ENV": "testing"}).auth_secrets == (Secret(secret),)
+    assert from_environ({**environ, "TOKEN_SOURCE": "cookie"}).auth_secrets == (Secret(secret),)
 
 
 def test_every_next_auth_secret_is_kept_once_the_newest_first():
