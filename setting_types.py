@@ -27,7 +27,7 @@ _LABEL = r"(?=[^.]{1,63}(?:\.|$))[0-9A-Za-z_]([0-9A-Za-z_-]*[0-9A-Za-z_])?"
 _HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*\.?")
 _IPV6 = re.compile(r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 _PATH = re.compile(r"(/([A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*)*")  # RFC 3986 §3.3
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+DEFAULT_PORTS = {"http": 80, "https": 443}
 _SAMPLE_SECRET = re.compile(r"(?i)change.?me|your.|example|placeholder|sample|secret.(here|key)|not.for.prod")
 # RFC 9110 §9, PATCH (RFC 5789), QUERY, and those of WebDAV; TRACE and CONNECT never pass.
 _METHODS = frozenset(
@@ -242,7 +242,7 @@ def _http_url(text: str) -> SplitResult | None:
         return None
     host = url.hostname or ""
     is_host = _IPV6.fullmatch(host) if url.netloc.startswith("[") else _HOST.fullmatch(host)
-    return url if url.scheme in _DEFAULT_PORTS and is_host and has_port and "@" not in url.netloc else None
+    return url if url.scheme in DEFAULT_PORTS and is_host and has_port and "@" not in url.netloc else None
 
 
 def _is_key(text: str) -> bool:
@@ -256,7 +256,7 @@ def _origin(text: str) -> str:
     url = _http_url(text)
     if not url or text != f"{url.scheme}://{url.netloc}":
         raise ValueError("origins such as https://app.example.com, separated by commas; no path, no final slash, no *")
-    default = f":{_DEFAULT_PORTS[url.scheme]}"
+    default = f":{DEFAULT_PORTS[url.scheme]}"
     return f"{url.scheme}://{url.netloc.lower().removesuffix(default)}"
 
 

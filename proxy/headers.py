@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from proxy.allowlist import require_one_meaning
 from proxy.errors import BadRequest
 from proxy.tokens import Token
+from setting_types import DEFAULT_PORTS
 
 # What the backend can use of a browser's request. Its rate limits count by address and User-Agent together.
 _FORWARDED = ("User-Agent", "Accept-Language", "traceparent", "tracestate")
@@ -198,7 +199,7 @@ def _mapped(reference: str, base_url: str, prefix: str) -> str | None:
 
 
 def _authority(url: SplitResult) -> tuple[str | None, int | None]:
-    return url.hostname, url.port or {"http": 80, "https": 443}.get(url.scheme)
+    return url.hostname, url.port or DEFAULT_PORTS.get(url.scheme)
 
 
 def _for_one_user(values: Sequence[str]) -> str:

@@ -30,7 +30,11 @@ def configure_logging() -> None:
     logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # Both write request targets, and a password-reset token is part of one.
     logging.getLogger("urllib3").setLevel(logging.ERROR)
-    logging.getLogger("werkzeug").addFilter(lambda record: "HTTP/1." not in record.getMessage())
+    logging.getLogger("werkzeug").addFilter(_is_no_request_line)
+
+
+def _is_no_request_line(record: logging.LogRecord) -> bool:
+    return "HTTP/1." not in record.getMessage()
 
 
 def without_request_text(record: logging.LogRecord) -> bool:
