@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 
 from config import Settings
 from proxy import headers, strict_json
+from proxy.cookies import parse_cookies
 from proxy.errors import BadRequest, NotFound, NotSignedIn, TooLarge
 from proxy.hooks import Hooks, Outgoing
 from proxy.tokens import Token, TokenSource
@@ -85,7 +86,12 @@ def find_token() -> Token:
         SessionExpired: The token's own `exp` has passed.
     """
     source: TokenSource = current_app.extensions["token_source"]
-    return source.find(request.cookies, time.time())
+    return source.find(sent_cookies(), time.time())
+
+
+def sent_cookies() -> dict[str, str | None]:
+    """The cookies of the current request; Werkzeug would take the first of two, and unquote values."""
+    return parse_cookies(request.environ.get("HTTP_COOKIE", ""))
 
 
 def is_signed_in() -> bool:

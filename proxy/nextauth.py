@@ -51,7 +51,7 @@ class NextAuthSession:
             self._keys[name, "A256CBC-HS512"] = [_v5_key(secret, name, 64) for secret in secrets]
             self._keys[name, "A256GCM"] = v4_keys + [_v5_key(secret, name, 32) for secret in secrets]
 
-    def find(self, cookies: Mapping[str, str], now: float) -> Token:
+    def find(self, cookies: Mapping[str, str | None], now: float) -> Token:
         """The access token in the request's cookies, still good at `now` (seconds since 1970).
 
         Returns:
@@ -69,7 +69,7 @@ class NextAuthSession:
                 failure = failure if isinstance(failure, SessionExpired) else error
         raise failure
 
-    def _found(self, cookies: Mapping[str, str]) -> Iterator[tuple[str, list[str]]]:
+    def _found(self, cookies: Mapping[str, str | None]) -> Iterator[tuple[str, list[str]]]:
         """Each session cookie in its pieces: whole, under the bare name; in chunks `.0`, `.1`, … up to the first gap.
 
         Where both exist the chunks are likely stale. Any other name, even one that begins like ours, is not ours.
@@ -77,7 +77,7 @@ class NextAuthSession:
         for name in self._names:
             if whole := cookies.get(name):
                 yield name, [whole]
-            chunks = (cookies.get(f"{name}.{index}", "") for index in range(_MAX_CHUNKS + 1))
+            chunks = (cookies.get(f"{name}.{index}") or "" for index in range(_MAX_CHUNKS + 1))
             if pieces := list(takewhile(bool, chunks)):
                 yield name, pieces
 

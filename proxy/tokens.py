@@ -40,8 +40,8 @@ class Token:
 class TokenSource(Protocol):
     """Where a request's token is looked for; TOKEN_SOURCE chooses one."""
 
-    def find(self, cookies: Mapping[str, str], now: float) -> Token:
-        """The token in the request's cookies, still good at `now` (seconds since 1970).
+    def find(self, cookies: Mapping[str, str | None], now: float) -> Token:
+        """The token in the request's cookies (see `parse_cookies`), still good at `now` (seconds since 1970).
 
         Raises:
             NotSignedIn: There is none.
@@ -64,14 +64,16 @@ class TokenCookie:
         """The cookie's value for `token`, in characters that a cookie may have."""
         return self._fernet.encrypt(token.value.encode()).decode() if self._fernet else token.value
 
-    def find(self, cookies: Mapping[str, str], now: float) -> Token:
-        """The token in the request's cookies, still good at `now` (seconds since 1970).
+    def find(self, cookies: Mapping[str, str | None], now: float) -> Token:
+        """The token in the request's cookies (see `parse_cookies`), still good at `now` (seconds since 1970).
 
         Raises:
-            NotSignedIn: No cookie, or one that cannot be a token.
+            NotSignedIn: No cookie, or one that cannot be a token, or two that differ.
             SessionExpired: The token's own `exp` has passed.
         """
         value = cookies.get(self._name)
+        if value is None and self._name in cookies:
+            raise NotSignedIn("two token cookies that differ")
         if not value:
             raise NotSignedIn("no token cookie")
         token = parse_token(self._decrypt(value))

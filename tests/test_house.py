@@ -23,13 +23,21 @@ SERVICE = sorted([*ROOT.glob("*.py"), *ROOT.glob("proxy/**/*.py"), *ROOT.glob("s
 
 # Who may import whom: each file or folder, and all that it may know of ours. Downwards only, and nothing sideways.
 BOTTOM = {"config", "setting_types", "proxy.errors"}
-PURE = {"proxy.strict_json", "proxy.tokens", "proxy.headers", "proxy.transport", "proxy.upstream"} | BOTTOM
+PURE = {
+    "proxy.strict_json",
+    "proxy.cookies",
+    "proxy.tokens",
+    "proxy.headers",
+    "proxy.transport",
+    "proxy.upstream",
+} | BOTTOM
 MAY_IMPORT = {
     "setting_types": set(),
     "config": {"setting_types"},
     "raw_path": set(),
     "proxy.errors": set(),
     "proxy.strict_json": set(),
+    "proxy.cookies": set(),
     "proxy.tokens": BOTTOM,
     "proxy.headers": BOTTOM | {"proxy.tokens", "proxy.allowlist"},
     "proxy.transport": BOTTOM,
@@ -93,7 +101,7 @@ def uses(path: Path, package: str) -> bool:
 
 def test_flask_stops_at_fetch_and_relay():
     """What is below them is tested without an app."""
-    names = "errors tokens nextauth allowlist headers streams transport upstream".split()
+    names = "errors cookies tokens nextauth allowlist headers streams transport upstream".split()
     below = [ROOT / f"proxy/{name}.py" for name in names]
 
     assert [path.name for path in below if uses(path, "flask")] == []

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, current_app, g, jsonify, request
 
 from config import Settings
 from proxy.errors import BackendInvalid, BadRequest, NotFound, NotSignedIn
-from proxy.fetch import backend_path, bff_fetch, is_signed_in, json_body, needs_token, public
+from proxy.fetch import backend_path, bff_fetch, is_signed_in, json_body, needs_token, public, sent_cookies
 from proxy.relay import relay, without_token
 from proxy.tokens import Token, TokenCookie, parse_token
 
@@ -164,9 +164,12 @@ def _delete_cookie(response: Response) -> Response:
 
 
 def _delete_sent_cookie(response: Response) -> Response:
-    """Delete the cookie if the request has it, readable or not; Werkzeug hides values that no cookie may have."""
+    """Delete the cookie if the request has it, readable or not.
+
+    Not one of two: whoever planted the other would have its owner go on in a session of theirs.
+    """
     settings: Settings = current_app.extensions["settings"]
-    was_sent = f"{settings.token_cookie_name}=" in request.headers.get("Cookie", "")
+    was_sent = sent_cookies().get(settings.token_cookie_name) is not None
     return _delete_cookie(response) if was_sent and settings.token_source == "cookie" else response
 
 

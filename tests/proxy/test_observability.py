@@ -56,7 +56,12 @@ def test_each_forwarding_field_is_warned_of(anonymous, caplog, name):
 
 @pytest.mark.parametrize(
     ("cookie", "detail"),
-    [("", "no token cookie"), ("token=a b", "no token cookie"), ("token=%20", "the token cookie cannot be a token")],
+    [
+        ("", "no token cookie"),
+        ("token=a b", "the token cookie cannot be a token"),
+        ("token=%20", "the token cookie cannot be a token"),
+        ("token=a; token=b", "two token cookies that differ"),
+    ],
 )
 def test_a_refusal_says_in_its_line_which_step_refused(anonymous, caplog, cookie, detail):
     """One line, and never the value."""

@@ -224,6 +224,16 @@ def test_a_cookie_that_cannot_be_a_token_is_deleted(anonymous, backend, value):
     assert backend.connections == 0
 
 
+@pytest.mark.parametrize("path", ["/api/vehicles", "/api/auth/session"])
+def test_of_two_different_cookies_neither_is_taken_nor_deleted(anonymous, backend, path):
+    """A sibling subdomain may have planted one; without the other, its owner would go on in the planter's session."""
+    response = with_cookie(anonymous.application, "a.b.c; token=x.y.z", path)
+
+    assert response.json in ({"error": "No autorizado"}, {"authenticated": False})
+    assert set_cookies(response) == []
+    assert backend.requests == []
+
+
 @pytest.mark.parametrize(
     ("cookie", "answer"),
     [
