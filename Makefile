@@ -5,8 +5,15 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Wheels alone: building from source runs code, with build tools that no hash covers. PIP_ONLY_BINARY=:none: allows it.
+PIP_ONLY_BINARY ?= :all:
+export PIP_ONLY_BINARY
 
-.PHONY: help run test browser bench-stream check install install-dev install-node sandbox walkthrough clean
+# One lock for every system and for Python 3.11 and newer. `make lock UPGRADE=--upgrade` raises what the pins need, too.
+LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-build \
+	--custom-compile-command "make lock" $(UPGRADE)
+
+.PHONY: help run doctor test attack browser bench-stream check audit lock install install-dev install-node sandbox walkthrough clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -14,6 +21,9 @@ help: ## this list
 
 run: install ## the BFF on PORT (8000), in development; with the sandbox behind it unless API_BASE_URL is set
 	@APP_ENV=$${APP_ENV:-development} exec $(BIN)/python serve.py
+
+doctor: install ## what is wrong with the environment, in words
+	@$(BIN)/python doctor.py
 
 test: install-dev ## the whole test suite; the tests of next-auth's own cookies where there is npm
 	@if command -v npm >/dev/null; then $(MAKE) -s install-node; else echo "no npm: next-auth's own cookies are not tested"; fi
@@ -29,6 +39,13 @@ check: install-dev ## lint, format and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+audit: install-dev ## what is locked: hashes, licences, known advisories
+	@$(BIN)/python -m tests.audit
+
+lock: install-dev ## requirements*.txt anew, from requirements*.in
+	@$(LOCK) requirements.in -o requirements.txt >/dev/null
+	@$(LOCK) requirements-dev.in -o requirements-dev.txt >/dev/null
 
 walkthrough: install-dev ## the README's curl commands against a live `make run`, answers compared, twice
 	@$(BIN)/python -m tests.walkthrough
@@ -55,9 +72,9 @@ $(BIN)/pip:
 	@touch $@
 
 $(VENV)/installed: requirements.txt | $(BIN)/pip
-	@$(BIN)/pip install -q -r requirements.txt
+	@$(BIN)/pip install -q --require-hashes -r requirements.txt
 	@touch $@
 
-$(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed | $(BIN)/pip
-	@$(BIN)/pip install -q -r requirements-dev.txt
-	@touch $@
+$(VENV)/installed-dev: requirements-dev.txt requirements.txt | $(BIN)/pip
+	@$(BIN)/pip install -q --require-hashes -r requirements-dev.txt
+	@touch $(VENV)/installed $@
