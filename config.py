@@ -1,7 +1,7 @@
 """The environment, read once into frozen settings; a value that cannot be used ends the start in one clear line."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,17 @@ from dotenv import dotenv_values
 import setting_types as types
 from setting_types import AppEnv, ProxyRule, SameSite, Secret, TokenSource
 
-_AUTH_SECRETS = ("AUTH_SECRET_3", "AUTH_SECRET_2", "AUTH_SECRET_1", "AUTH_SECRET", "NEXTAUTH_SECRET")
+AUTH_SECRETS = ("AUTH_SECRET_3", "AUTH_SECRET_2", "AUTH_SECRET_1", "AUTH_SECRET", "NEXTAUTH_SECRET")
 
 
 class SettingsError(ValueError):
-    """A setting that cannot be used; the message is one line, names the variable and shows no secret."""
+    """Settings that cannot be used: `args` is a line for each, which names the variable and shows no secret.
+
+    The message is the first of them.
+    """
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 def _takes(parse: Callable[[str], Any]) -> dict[str, Callable[[str], Any]]:
@@ -73,32 +79,44 @@ class Settings:
     metrics_token: Secret | None = field(default=None, metadata=_takes(types.bearer_token))
 
     def __post_init__(self) -> None:
-        """Refuse what one variable alone cannot show; the cookie's rules are those of RFC 6265bis §4.1.3."""
+        """Refuse what one variable alone cannot show."""
+        if found := list(self._contradictions()):
+            raise SettingsError(*found)
+
+    def _contradictions(self) -> Iterator[str]:
+        """The cookie's rules are those of RFC 6265bis §4.1.3."""
         name = self.token_cookie_name.lower()
         wants_secure = name.startswith(("__secure-", "__host-", "__http-")) or self.token_cookie_samesite == "None"
         if wants_secure and not self.token_cookie_secure:
-            message = (
-                "TOKEN_COOKIE_SECURE takes on here: browsers drop a prefixed or SameSite=None cookie without Secure"
-            )
-            raise SettingsError(message)
+            yield "TOKEN_COOKIE_SECURE takes on here: browsers drop a prefixed or SameSite=None cookie without Secure"
         if name.startswith("__host-") and self.token_cookie_domain is not None:
-            raise SettingsError("TOKEN_COOKIE_DOMAIN takes nothing here: browsers drop a __Host- cookie with a Domain")
+            yield "TOKEN_COOKIE_DOMAIN takes nothing here: browsers drop a __Host- cookie with a Domain"
         if self.token_source == "nextauth" and not self.auth_secrets:
-            raise SettingsError("NEXTAUTH_SECRET is not set; TOKEN_SOURCE=nextauth needs it, or AUTH_SECRET")
+            yield "NEXTAUTH_SECRET is not set; TOKEN_SOURCE=nextauth needs it, or AUTH_SECRET"
         if self.api_base_url is None and self.app_env != "development":
-            raise SettingsError("API_BASE_URL is not set; it takes the backend's address: https://api.example.com")
+            yield "API_BASE_URL is not set; it takes the backend's address: https://api.example.com"
 
 
 def load() -> Settings:
-    """The settings of this process. In development a `.env` file in the working directory fills what is not set.
+    """The settings of this process.
 
     Raises:
         SettingsError: A value cannot be used, or one that is needed is missing.
     """
+    return from_environ(environment())
+
+
+def environment() -> dict[str, str]:
+    """What `load` reads. In development a `.env` file in the working directory fills what is not set."""
     if os.environ.get("APP_ENV") != "development":
-        return from_environ(os.environ)
+        return dict(os.environ)
     from_file = {name: value for name, value in dotenv_values(Path(".env")).items() if value is not None}
-    return from_environ({**from_file, **os.environ})
+    return {**from_file, **os.environ}
+
+
+def metrics_folder() -> str | None:
+    """Where the worker processes of one server keep their metrics; None outside of gunicorn."""
+    return os.environ.get("PROMETHEUS_MULTIPROC_DIR")
 
 
 def forget_blank(name: str) -> None:
@@ -113,14 +131,12 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
     Raises:
         SettingsError: A value cannot be used, or one that is needed is missing.
     """
-    parsed = {
-        setting.name: _parse(setting.name.upper(), text, setting.metadata["parse"])
-        for setting in fields(Settings)
-        if setting.metadata and (text := environ.get(setting.name.upper(), "").strip())
-    }
+    parsed, unusable = _parse(environ)
     is_lenient = parsed.get("app_env", "production") != "production"
+    if parsed.get("token_source") == "nextauth" and not is_lenient:
+        unusable |= _weak_secrets(environ)
     defaults: dict[str, Any] = {
-        "auth_secrets": _auth_secrets(environ, may_be_weak=is_lenient or parsed.get("token_source") != "nextauth"),
+        "auth_secrets": _auth_secrets(environ),
         "csrf_trusted_origins": parsed.get("cors_origins", ()),
         "proxy_base_url": parsed.get("api_base_url"),
     }
@@ -128,19 +144,49 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
         defaults["token_cookie_secure"] = False
     if parsed.get("app_env") == "development":
         defaults["proxy_allow"] = (ProxyRule(methods=None, pattern="*"),)
-    return Settings(**{**defaults, **parsed})
-
-
-def _parse(name: str, text: str, parse: Callable[[str], Any]) -> object:
     try:
-        return parse(text)
-    except ValueError as error:
-        raise SettingsError(f"{name} takes {error}") from None
+        settings = Settings(**{**defaults, **parsed})
+    except SettingsError as error:
+        for line in error.args:
+            unusable.setdefault(line.partition(" ")[0], line)  # an unusable API_BASE_URL is not missing too
+    if unusable:
+        raise SettingsError(*unusable.values())
+    return settings
 
 
-def _auth_secrets(environ: Mapping[str, str], *, may_be_weak: bool) -> tuple[Secret, ...]:
+def problems(environ: Mapping[str, str]) -> list[str]:
+    """Every setting that cannot be used, or is needed and missing: the lines of which `from_environ` shows the first.
+
+    With an unusable APP_ENV, the rest is judged as in production.
+    """
+    try:
+        from_environ(environ)
+    except SettingsError as error:
+        return list(error.args)
+    return []
+
+
+def _parse(environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The values that can be used, by field, and the complaints about those that cannot, by variable."""
+    parsed, unusable = {}, {}
+    for setting in fields(Settings):
+        name = setting.name.upper()
+        if setting.metadata and (text := environ.get(name, "").strip()):
+            try:
+                parsed[setting.name] = setting.metadata["parse"](text)
+            except ValueError as error:
+                unusable[name] = f"{name} takes {error}"
+    return parsed, unusable
+
+
+def _auth_secrets(environ: Mapping[str, str]) -> tuple[Secret, ...]:
     """Every next-auth secret that is set, once, the highest number first, as Auth.js orders them."""
-    for name in _AUTH_SECRETS:
-        if environ.get(name) and not may_be_weak and types.is_weak(environ[name]):
-            raise SettingsError(f"{name} takes 32 random characters or more: openssl rand -base64 32")
-    return tuple(dict.fromkeys(Secret(environ[name]) for name in _AUTH_SECRETS if environ.get(name)))
+    return tuple(dict.fromkeys(Secret(environ[name]) for name in AUTH_SECRETS if environ.get(name)))
+
+
+def _weak_secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: f"{name} takes 32 random characters or more: openssl rand -base64 32"
+        for name in AUTH_SECRETS
+        if environ.get(name) and types.is_weak(environ[name])
+    }

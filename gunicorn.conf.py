@@ -1,20 +1,24 @@
 """gunicorn: threads that wait for the backend, connections that stay open, and nothing a proxy in front could abuse."""
 
 import errno
-import logging
 import os
+import shutil
 import signal
 import socket
 import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from config import SettingsError, load
-from proxy.observability import without_request_text
+from strict_worker import StrictWorker
 
 if TYPE_CHECKING:
     from flask import Flask
     from gunicorn.arbiter import Arbiter
     from gunicorn.workers.base import Worker
+
+_OWN_FOLDER = "bff-metrics-"
 
 try:
     settings = load()
@@ -25,7 +29,7 @@ except SettingsError as error:
 # The sandbox's accounts have printed passwords: development is for this machine alone.
 bind = f"{'127.0.0.1' if settings.app_env == 'development' else '0.0.0.0'}:{settings.port}"  # noqa: S104
 workers = settings.web_concurrency
-worker_class = "gthread"  # a thread waits for the backend; one with keep-alive, unlike the sync worker
+worker_class = StrictWorker  # gthread: a thread waits for the backend; one with keep-alive, unlike the sync worker
 threads = settings.threads
 
 keepalive = 95  # longer than the routers in front keep theirs (Heroku 90 s): whoever closes first must not be us
@@ -34,15 +38,18 @@ timeout = 30  # a worker that shows no life is replaced; REQUEST_DEADLINE, not t
 
 limit_request_line = 8190
 limit_request_field_size = 16_384  # two chunks of a next-auth session in one Cookie line
+header_map = "dangerous"  # StrictWorker judges names with underscores: some are refused, the others dropped
 control_socket_disable = True  # nobody needs to steer a running server through a file
 
 # Forwarding fields are ProxyFix's, by TRUSTED_PROXIES; gunicorn would believe any neighbour on loopback.
 forwarded_allow_ips = ""
 secure_scheme_headers: dict[str, str] = {}
 
+# Where each worker keeps its metrics, so that any can show those of all; the library reads this at its import.
+if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=_OWN_FOLDER)
+
 loglevel = "info" if settings.app_env == "production" else "warning"
-# A warning of gunicorn's quotes the request it refuses, and a Cookie line without its colon is one.
-logging.getLogger("gunicorn.error").addFilter(without_request_text)
 
 
 def on_starting(_server: "Arbiter") -> None:
@@ -58,6 +65,20 @@ def on_starting(_server: "Arbiter") -> None:
             reason = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
             print(f"PORT {port} {reason}: stop what listens there, or set PORT to another", file=sys.stderr)
             sys.exit(1)
+
+
+def child_exit(_server: "Arbiter", worker: "Worker") -> None:
+    """Take what was true of a worker while it lived out of the metrics; its counts stay."""
+    from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415 - see PROMETHEUS_MULTIPROC_DIR
+
+    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+def on_exit(_server: "Arbiter") -> None:
+    """Leave nothing of ours behind."""
+    folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+    if folder.name.startswith(_OWN_FOLDER):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 _STOP_NOW = (signal.SIGINT, signal.SIGQUIT)

@@ -2,10 +2,12 @@
 
 from flask import Flask
 
+import config
 from config import Settings
-from proxy import fetch, health, observability, relay, security
+from proxy import fetch, health, observability, ratelimit, relay, security
 from proxy.api import GROUPS, passthrough
 from proxy.hooks import Hooks
+from proxy.metrics import Metrics
 from proxy.nextauth import NextAuthSession
 from proxy.tokens import TokenCookie
 from proxy.upstream import Upstream
@@ -23,9 +25,10 @@ def init_app(app: Flask, settings: Settings, hooks: Hooks) -> None:
     app.extensions["token_source"] = NextAuthSession(settings) if settings.token_source == "nextauth" else token_cookie
     app.extensions["readiness"] = health.Readiness(upstream.is_reachable)
 
-    observability.init_app(app, settings)
+    metrics = app.extensions["metrics"] = Metrics(config.metrics_folder())
+    observability.init_app(app, settings, metrics)
     security.init_app(app, settings)
-    app.before_request(fetch.bound_the_browser)
+    ratelimit.init_app(app, settings, metrics)
     app.before_request(fetch.require_token)
     for group in (*GROUPS, health.bp):
         app.register_blueprint(group)

@@ -8,6 +8,7 @@ BffError                  500 internal             a defect of ours
 ├ NotFound                404 not_found            no such path
 ├ MethodNotAllowed        405 method_not_allowed   the path exists, this method does not
 ├ TooLarge                413 too_large            the body is over the limit
+├ RateLimited             429 rate_limited         too many attempts to sign in, register or reset a password
 ├ BackendSaturated        503 saturated            no free slot for another exchange
 ├ BackendDown             503 backend_down         there is no use in asking the backend now
 ├ BackendUnreachable      502 backend_unreachable  refused, reset, DNS, TLS
@@ -88,6 +89,17 @@ class TooLarge(BffError):
     status = 413
     code = "too_large"
     message = "La solicitud es demasiado grande"
+
+
+class RateLimited(BffError):
+    """429: more attempts than RATELIMIT_AUTH allows; after `seconds` there is one again."""
+
+    status = 429
+    code = "rate_limited"
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(message=f"Demasiados intentos; inténtalo de nuevo en {seconds} s")
+        self.headers = {"Retry-After": str(seconds)}
 
 
 class BackendSaturated(BffError):

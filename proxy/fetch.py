@@ -1,8 +1,6 @@
 """The one door to the backend for the typed route groups: who asks, for what path, with what body."""
 
 import re
-import socket
-import struct
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -62,20 +60,6 @@ def is_answered_for_all() -> bool:
     """Whether this is an OPTIONS that asks about us: Flask's, from the URL rules, or a preflight (Fetch §4.8)."""
     is_flasks = getattr(request.url_rule, "provide_automatic_options", False)
     return request.method == "OPTIONS" and (is_flasks or "Access-Control-Request-Method" in request.headers)
-
-
-def bound_the_browser() -> None:
-    """Wait for a browser that stops sending its body, or reading its response, no longer than for the backend.
-
-    gunicorn's threaded worker waits for ever. Both are the kernel's: a Python timeout would make the socket
-    non-blocking under gunicorn's feet. (Two system calls, 2 µs.)
-    """
-    connection: socket.socket | None = request.environ.get("gunicorn.socket")
-    if connection is not None:
-        settings: Settings = current_app.extensions["settings"]
-        timeval = struct.pack("ll", int(settings.read_timeout), int(settings.read_timeout % 1 * 1_000_000))
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
 
 
 def find_token() -> Token:

@@ -39,7 +39,8 @@ _NOT_FORWARDED = HOP_BY_HOP | frozenset(
 _NOT_RETURNED = HOP_BY_HOP | frozenset(
     "set-cookie set-cookie2 set-login secure-session-registration clear-site-data strict-transport-security "
     "public-key-pins alt-svc nel report-to reporting-endpoints content-security-policy "
-    "content-security-policy-report-only x-frame-options refresh service-worker-allowed origin-trial accept-ch "
+    "content-security-policy-report-only x-frame-options cross-origin-resource-policy referrer-policy refresh "
+    "service-worker-allowed origin-trial accept-ch "
     "critical-ch edge-control x-sendfile x-lighttpd-send-file x-litespeed-location x-reproxy-url date server via "
     "x-powered-by x-served-by x-backend-server x-upstream x-aspnet-version x-aspnetmvc-version x-runtime "
     "x-content-type-options x-bff-error x-request-id authorization x-auth-token x-access-token".split()
@@ -52,11 +53,16 @@ _SHORT_TEXT = re.compile(r"[\x20-\x7e]{1,64}")
 _FIELD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*")  # RFC 9110 §5.1, §5.5
 _NOT_A_REFERENCE = re.compile(r"[\x00-\x20\x7f\\]")  # browsers read a backslash as a slash
 
-# A page of the backend's must not run as a page of ours.
-SANDBOXED = {
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'",
-}
+# Answers are per user, and are data: no cache keeps them, no page of another site shows or embeds them, and a page of
+# the backend's does not run as a page of ours.
+ON_EVERY_RESPONSE = (
+    ("Cache-Control", "no-store"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Content-Security-Policy", "sandbox; default-src 'none'; frame-ancestors 'none'"),
+    ("X-Frame-Options", "DENY"),  # for browsers that do not know frame-ancestors
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Referrer-Policy", "no-referrer"),
+)
 
 
 class Fields(Protocol):

@@ -1,13 +1,17 @@
-"""For the platform: /healthz, the process is alive; /readyz, the backend can be reached."""
+"""For the platform: /healthz, the process is alive; /readyz, the backend can be reached; /metrics, what happens."""
 
 import threading
 import time
 from collections.abc import Callable
+from secrets import compare_digest
 
-from flask import Blueprint, Response, current_app, jsonify
+from flask import Blueprint, Response, current_app, jsonify, request
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
-from proxy.errors import BackendDown
+from config import Settings
+from proxy.errors import BackendDown, NotFound, NotSignedIn
 from proxy.fetch import public
+from proxy.metrics import Metrics
 
 _NEVER = float("-inf")
 _CACHED_SECONDS = 1.0
@@ -65,3 +69,21 @@ def get_readiness() -> Response:
     if not readiness.is_ready():
         raise BackendDown("not ready")
     return jsonify(status="ok")
+
+
+@bp.get("/metrics")
+@public
+def get_metrics() -> Response:
+    """Counts and durations of all workers, in Prometheus's text format; in production for METRICS_TOKEN alone."""
+    _require_metrics_token(current_app.extensions["settings"])
+    metrics: Metrics = current_app.extensions["metrics"]
+    return Response(metrics.text(), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+def _require_metrics_token(settings: Settings) -> None:
+    expected = settings.metrics_token
+    if expected is None and settings.app_env == "production":
+        raise NotFound("METRICS_TOKEN is not set")
+    sent = request.headers.get("Authorization", "")
+    if expected and not compare_digest(sent.encode(), f"Bearer {expected.value}".encode()):
+        raise NotSignedIn("not the METRICS_TOKEN")

@@ -5,22 +5,23 @@ import re
 import sys
 import time
 import uuid
+from functools import partial
 
 from flask import Flask, Response, g, request
 
 from config import Settings
+from proxy.metrics import Metrics
 
 log = logging.getLogger("bff")
 
-_QUOTES_REQUEST = re.compile(r"Invalid request from ip=[^:]*(?=: )|Error handling request")
 _FORWARDING_FIELDS = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
-def init_app(app: Flask, settings: Settings) -> None:
-    """Give every request an id and a log line, and warn once of forwarding fields that nobody is trusted to send."""
+def init_app(app: Flask, settings: Settings, metrics: Metrics) -> None:
+    """Give every request an id and a log line, count it; warn once of forwarding fields that nobody may send."""
     app.before_request(_begin)
-    app.after_request(_end)
+    app.after_request(partial(_end, metrics))
     if settings.trusted_proxies == 0:
         app.before_request(_ForwardingFieldWarning())
 
@@ -37,26 +38,20 @@ def _is_no_request_line(record: logging.LogRecord) -> bool:
     return "HTTP/1." not in record.getMessage()
 
 
-def without_request_text(record: logging.LogRecord) -> bool:
-    """Cut what gunicorn quotes of a request: a target, or a Cookie line without its colon."""
-    if match := _QUOTES_REQUEST.match(record.getMessage()):
-        record.msg, record.args = match[0], ()
-    return True
-
-
 def _begin() -> None:
     g.started = time.monotonic()
     offered = request.headers.get("X-Request-ID", "")
     g.request_id = offered if _REQUEST_ID.fullmatch(offered) else uuid.uuid4().hex
 
 
-def _end(response: Response) -> Response:
+def _end(metrics: Metrics, response: Response) -> Response:
     response.headers["X-Request-ID"] = g.request_id
     # The URL rule, not the path: a path holds what users typed, a password-reset token among it.
     rule = request.url_rule.rule if request.url_rule else "-"
-    code = response.headers.get("X-BFF-Error", "-")
-    milliseconds = (time.monotonic() - g.started) * 1000
-    line = f"{request.method} {rule} {response.status_code} {code} {milliseconds:.1f} ms {g.request_id}"
+    code = response.headers.get("X-BFF-Error")
+    seconds = time.monotonic() - g.started
+    metrics.answered(rule, request.method, response.status_code, code, seconds)
+    line = f"{request.method} {rule} {response.status_code} {code or '-'} {seconds * 1000:.1f} ms {g.request_id}"
     detail = f": {g.error_detail}" if "error_detail" in g else ""
     log.log(logging.WARNING if response.status_code >= 500 else logging.INFO, "%s%s", line, detail)
     return response

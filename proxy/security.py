@@ -7,8 +7,13 @@ from flask_cors import CORS
 
 from config import Settings
 from proxy.errors import CrossSite
+from proxy.headers import ON_EVERY_RESPONSE
+
+Fields = tuple[tuple[str, str], ...]
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110 §9.2.1
+# RFC 6797 §6.1. Not includeSubDomains: whether all hosts below ours have TLS is for whoever owns them to say.
+_OVER_TLS: Fields = (("Strict-Transport-Security", "max-age=31536000"),)
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -23,7 +28,8 @@ def init_app(app: Flask, settings: Settings) -> None:
             expose_headers=["X-Request-ID", "X-BFF-Error", "Retry-After"],
             max_age=600,
         )
-    app.after_request(_forbid_storing)
+    over_tls = _OVER_TLS if settings.app_env == "production" else ()
+    app.after_request(partial(_harden, over_tls))
 
 
 def _refuse_cross_site(settings: Settings) -> None:
@@ -54,8 +60,9 @@ def _vary(response: Response) -> Response:
     return response
 
 
-def _forbid_storing(response: Response) -> Response:
-    """RFC 9111 §5.2.2.5: answers are per user, and no cache looks at the cookie."""
-    response.headers.setdefault("Cache-Control", "no-store")
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+def _harden(over_tls: Fields, response: Response) -> Response:
+    """Add what every response has, unless a view or a hook has said otherwise."""
+    said = {name.lower() for name, _ in response.headers}
+    fields = ON_EVERY_RESPONSE + over_tls if request.is_secure else ON_EVERY_RESPONSE
+    response.headers.extend([field for field in fields if field[0].lower() not in said])
     return response

@@ -26,7 +26,9 @@ def backend() -> Iterator[Backend]:
 @pytest.fixture
 def settings(backend: Backend) -> Settings:
     """Settings whose backend is `backend`."""
-    return Settings(app_env="testing", api_base_url=backend.url, token_cookie_secure=False)
+    return Settings(
+        app_env="testing", api_base_url=backend.url, token_cookie_secure=False, ratelimit_auth="1000000 per minute"
+    )
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from typing import Self
 
 ROOT = Path(__file__).parent.parent
 _STARTS_WITHIN_SECONDS = 20.0
+_DEFAULTS = {"WEB_CONCURRENCY": "1", "RATELIMIT_AUTH": "1000000 per minute"}  # tests sign in more often than people do
 
 
 def free_port() -> int:
@@ -43,7 +44,7 @@ class Server:
         self._process = subprocess.Popen(
             [sys.executable, str(ROOT / "serve.py")],
             cwd=self._folder.name,  # a developer's .env and sandbox are none of ours
-            env={"PATH": os.environ["PATH"], "PORT": str(self.port), "WEB_CONCURRENCY": "1", **self.environ},
+            env={"PATH": os.environ["PATH"], "PORT": str(self.port), **_DEFAULTS, **self.environ},
             stdout=self._log,
             stderr=subprocess.STDOUT,
             start_new_session=True,

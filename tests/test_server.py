@@ -41,7 +41,7 @@ def ask(server: Server, request: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "target", [b"/api/vehicles/A%2FB", b"/api/vehicles/A%2fB?x=%zz&x=%2f", b"http://any.example/api/vehicles/A%2FB"]
+    "target", [b"/api/vehicles/A%2FB", b"/api/vehicles/A%2fB?x=%zz&x=%2f", b"http://x/api/vehicles/A%2FB"]
 )
 def test_the_raw_request_target_is_what_counts(server, backend, target):
     """gunicorn hands on the decoded path and the target; absolute-form is allowed (RFC 9112 §3.2.2)."""

@@ -16,6 +16,9 @@ bp.after_request(without_token)
 
 _SHORTEST_PASSWORD = 6
 _LONGEST_COOKIE = 4096  # name and value (RFC 6265bis §5.6); browsers drop a longer one without a word
+# What the next user of this browser could find (OWASP ASVS 5.0, 14.3.1). Not "cookies": that would sign the user out of
+# every application below the same registrable domain.
+_LEFT_BEHIND = '"cache", "storage"'
 # Where a 401 of the backend is about the form, or not ours to judge.
 _OTHER_401S = ("auth.update_password", "passthrough")
 _ROLES = ("read", "write")  # who registers as more has found a hole, not a form
@@ -55,7 +58,9 @@ def register() -> Response:
 def logout() -> Response:
     """Success, with or without a session; the backend keeps none, so it is not asked."""
     _require_own_cookie()
-    return _delete_cookie(jsonify(success=True))
+    response = _delete_cookie(jsonify(success=True))
+    response.headers["Clear-Site-Data"] = _LEFT_BEHIND
+    return response
 
 
 @bp.get("/session")

@@ -153,6 +153,6 @@ def _send(passthrough: Passthrough, target: str, body: RequestBody | None) -> re
 def _response(passthrough: Passthrough, reply: requests.Response) -> Response:
     fields = headers.incoming_all(reply.raw.headers.items(), passthrough.base_url, PREFIX, g.token)
     content = pieces(reply) if has_body(reply) else iter(())  # an iterator: a list would be given a length
-    response = _Streamed(content, status=reply.status_code, headers=[*fields, *headers.SANDBOXED.items()])
+    response = _Streamed(content, status=reply.status_code, headers=list(fields))
     response.call_on_close(reply.close)
     return response

@@ -25,6 +25,41 @@ def test_no_answer_is_stored_or_guessed_at(anonymous, path):
     assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
+@pytest.mark.parametrize("path", ["/api/auth/session", "/api/vehicles", "/api/nope", "/healthz", "/api/proxy/x"])
+def test_no_answer_is_shown_embedded_or_run_elsewhere(settings, backend, path):
+    """OWASP ASVS 5.0, 3.4.3 to 3.4.6 and 3.5.8; each field once, whatever the backend says."""
+    backend.answer("GET /x", headers=[("Referrer-Policy", "unsafe-url"), ("X-Frame-Options", "ALLOWALL")])
+    app = create_app(replace(settings, proxy_allow=(ProxyRule(None, "*"),), proxy_base_url=settings.api_base_url))
+    browser = app.test_client()
+    browser.set_cookie("token", "a.b.c")
+
+    fields = browser.get(path).headers
+
+    assert fields.getlist("Referrer-Policy") == ["no-referrer"]
+    assert fields.getlist("X-Frame-Options") == ["DENY"]
+    assert fields.getlist("Cross-Origin-Resource-Policy") == ["same-origin"]
+    assert fields.getlist("Content-Security-Policy") == ["sandbox; default-src 'none'; frame-ancestors 'none'"]
+    assert len(fields.getlist("Cache-Control")) == 1
+
+
+@pytest.mark.parametrize(
+    ("app_env", "hops", "told", "is_said"),
+    [
+        ("production", 1, "https", True),
+        ("production", 1, "http", False),
+        ("production", 0, "https", False),
+        ("testing", 1, "https", False),
+    ],
+)
+def test_over_tls_browsers_are_told_to_stay_there(settings, app_env, hops, told, is_said):
+    """RFC 6797 §7.2: not over plain http. A year (OWASP ASVS 5.0, 3.4.1)."""
+    app = create_app(replace(settings, app_env=app_env, trusted_proxies=hops))
+
+    response = app.test_client().get("/api/auth/session", headers={"X-Forwarded-Proto": told})
+
+    assert response.headers.get("Strict-Transport-Security") == ("max-age=31536000" if is_said else None)
+
+
 @pytest.mark.parametrize(("method", "path"), [("GET", "/api/auth/session"), ("GET", "/api/vehicles"), ("GET", "/nope")])
 def test_a_page_of_a_configured_origin_may_read_every_answer(browser, method, path):
     """With credentials, errors included: else a page could not tell a 401 from a broken network."""

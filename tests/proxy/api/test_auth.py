@@ -173,6 +173,7 @@ def test_logout_deletes_the_cookie_and_asks_nobody(client, backend):
 
     assert (response.status_code, response.json) == (200, {"success": True})
     assert "Max-Age=0" in set_cookies(response)[0]
+    assert response.headers["Clear-Site-Data"] == '"cache", "storage"'
     assert backend.connections == 0
     assert client.get("/api/auth/me").status_code == 401
 

@@ -36,7 +36,12 @@ PASSED_ON_ALONE = {
 def service() -> Iterator[tuple[Backend, Flask]]:
     """One for all of these tests: there are many, and an app takes longer to make than to ask."""
     with Backend() as backend:
-        settings = Settings(app_env="testing", api_base_url=backend.url, token_cookie_secure=False)
+        settings = Settings(
+            app_env="testing",
+            api_base_url=backend.url,
+            token_cookie_secure=False,
+            ratelimit_auth="1000000 per minute",
+        )
         yield backend, create_app(settings)
 
 
@@ -247,7 +252,7 @@ def test_the_service_has_these_endpoints_and_no_others(client):
     names = ("alias", "user_id", "route_id", "refuel_id", "record_id", "expense_id", "reset_token")
     shapes = {rule.replace(f"<{name}>", "{}") for rule in rules for name in names if f"<{name}>" in rule}
     shapes |= {rule for rule in rules if "<" not in rule}
-    ours = {"GET /healthz", "GET /readyz", "GET /api/auth/session"}
+    ours = {"GET /healthz", "GET /readyz", "GET /metrics", "GET /api/auth/session"}
 
     assert shapes == {f"{endpoint.method} {endpoint.path}" for endpoint in ENDPOINTS} | ours
     assert [endpoint.number for endpoint in ENDPOINTS] == list(range(1, 50))

@@ -1,0 +1,122 @@
+"""How often a client may try to sign in, register or reset a password, and how often an account may be tried."""
+
+import contextvars
+import ipaddress
+import logging
+import math
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from hashlib import sha256
+
+from flask import Flask, g, request
+from flask_limiter import Limiter, RateLimitExceeded
+
+from config import Settings
+from proxy import strict_json
+from proxy.errors import RateLimited
+from proxy.metrics import Metrics
+
+log = logging.getLogger("bff")
+
+_LOGIN = "auth.login"
+_LIMITED = frozenset({_LOGIN, "auth.register", "auth.request_password_reset", "auth.reset_password"})
+_LONGEST_WAIT_SECONDS = 0.04  # for a storage that is another machine's; without an answer the attempt is let through
+_PAUSE_SECONDS = 1.0  # after that, before it is asked again
+_LONGEST_EMAIL = 320  # RFC 5321 §4.5.3.1; what is longer is no account
+
+
+def init_app(app: Flask, settings: Settings, metrics: Metrics) -> None:
+    """Hold RATELIMIT_AUTH, counted in RATELIMIT_STORAGE_URI: per endpoint and client, on login per account too."""
+    storage_uri = settings.ratelimit_storage_uri.value
+    is_remote = not storage_uri.startswith("memory:")
+    limiter = Limiter(
+        _client,
+        storage_uri=storage_uri,
+        # A connection that hangs must not hold the thread that waits for it for long either.
+        storage_options={"socket_timeout": 1, "socket_connect_timeout": 1} if is_remote else {},
+        strategy="moving-window",  # a fixed one lets twice as many through around its edge
+        key_prefix="bff",
+    )
+    app.extensions["limiter"] = {limiter}  # it would hook itself into every request of every route otherwise
+    limiter.init_app(app)
+    by_client = limiter.limit(settings.ratelimit_auth)
+    by_account = limiter.limit(
+        settings.ratelimit_auth, key_func=lambda: g.account, exempt_when=lambda: not g.account, scope="account"
+    )
+    attempt = by_client(by_account(_attempt))
+    guard = app.extensions["attempts"] = _Guard(limiter, attempt, metrics, is_remote=is_remote)
+    app.before_request(guard)
+
+
+class _Guard:
+    """Lets an attempt pass, or does not; a storage that cannot be asked in time lets it pass."""
+
+    def __init__(self, limiter: Limiter, attempt: Callable[[], None], metrics: Metrics, *, is_remote: bool) -> None:
+        self._limiter = limiter
+        self._attempt = attempt
+        self._metrics = metrics
+        self._threads = ThreadPoolExecutor(8, "ratelimit") if is_remote else None
+        self.ask_again_at = 0.0
+
+    def __call__(self) -> None:
+        if request.endpoint not in _LIMITED or request.method == "OPTIONS" or time.monotonic() < self.ask_again_at:
+            return
+        g.account = _account()
+        try:
+            seconds = self._seconds_to_wait()
+        except Exception as error:  # each storage has its own
+            self._let_pass(error)
+            return
+        if seconds:
+            raise RateLimited(seconds)
+
+    def _seconds_to_wait(self) -> int:
+        if self._threads is None:
+            return self._count()
+        # Not by socket timeouts alone: they begin anew with each step, and none is for looking up the name.
+        answer: Future[int] = self._threads.submit(contextvars.copy_context().run, self._count)
+        return answer.result(_LONGEST_WAIT_SECONDS)
+
+    def _count(self) -> int:
+        try:
+            self._attempt()
+        except RateLimitExceeded:
+            breached = self._limiter.current_limit
+            return max(1, math.ceil(breached.window.reset_time - time.time())) if breached else 1
+        return 0
+
+    def _let_pass(self, error: Exception) -> None:
+        self.ask_again_at = time.monotonic() + _PAUSE_SECONDS
+        self._metrics.ratelimit_storage_failures.inc()
+        log.warning("RATELIMIT_STORAGE_URI: %s; attempts are not counted meanwhile", type(error).__name__)
+
+
+def _attempt() -> None:
+    """What the limits are bound to."""
+
+
+def _client() -> str:
+    """The client's address as TRUSTED_PROXIES tells it; of IPv6 the network, for a subscriber has 2^64 addresses."""
+    text = request.remote_addr or "-"
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return text[:64]
+    mapped = getattr(address, "ipv4_mapped", None)
+    if isinstance(address, ipaddress.IPv4Address) or mapped:
+        return str(mapped or address)
+    return str(ipaddress.ip_network((address, 64), strict=False))
+
+
+def _account() -> str:
+    """The account that a login names, hashed: a storage is no place for addresses. Empty when it names none."""
+    if request.endpoint != _LOGIN:
+        return ""
+    try:
+        body = strict_json.parse(request.get_data())
+    except Exception:  # not JSON, too large, cut short: the view says so, and the backend hears nothing
+        return ""
+    email = body.get("email") if isinstance(body, dict) else None
+    name = email.strip().casefold() if isinstance(email, str) else ""
+    return sha256(name.encode("utf-8", "replace")).hexdigest() if 0 < len(name) <= _LONGEST_EMAIL else ""

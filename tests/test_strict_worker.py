@@ -1,0 +1,201 @@
+"""What the worker refuses beyond gunicorn, how it says so, and how long it waits."""
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+from gunicorn.config import Config
+from gunicorn.http.errors import ParseException
+from gunicorn.http.message import Request
+from gunicorn.http.unreader import IterUnreader
+
+from strict_worker import require_one_meaning
+from tests.backend import Backend
+from tests.server import Server
+
+
+def parsed(head: bytes) -> Request:
+    """A request as gunicorn's parser hands it on."""
+    config = Config()
+    config.set("header_map", "dangerous")
+    return Request(config, IterUnreader([head]), ("127.0.0.1", 1))
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost:\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a@b\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a,b\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a:port\r\n\r\n",
+        b"GET / HTTP/1.0\r\nHost: a b\r\n\r\n",
+        b"GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET http://a@b/ HTTP/1.1\r\nHost: b\r\n\r\n",
+        b"GET http:/// HTTP/1.0\r\n\r\n",
+        b"GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nX_Forwarded_For: b\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nx_request-id: b\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nContent_Length: 1\r\n\r\n",
+    ],
+)
+def test_what_another_server_may_read_otherwise_is_refused(head):
+    """RFC 9112 §3.2, §6.1; PEP 3333 for the underscores. gunicorn 27.0.1 alone takes each of these."""
+    request = parsed(head)
+
+    with pytest.raises(ParseException):
+        require_one_meaning(request)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET / HTTP/1.0\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a.example:8080\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: [::1]:8080\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: my_service\r\n\r\n",
+        b"GET http://a.example/x HTTP/1.1\r\nHost: A.example\r\n\r\n",
+        b"GET http://a?x HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n",
+    ],
+)
+def test_what_has_one_meaning_passes(head):
+    """A health check of HAProxy has no Host, container networks name hosts with underscores."""
+    require_one_meaning(parsed(head))
+
+
+def test_cookie_lines_are_joined_as_http_2_has_it():
+    """By `; ` (RFC 9113 §8.2.3): WSGI's comma would make the second cookie a part of the first."""
+    request = parsed(b"GET / HTTP/1.1\r\nHost: a\r\nCookie: x=1\r\nAccept: b\r\nCookie: token=2\r\nX_Odd: c\r\n\r\n")
+
+    require_one_meaning(request)
+
+    assert request.headers == [("HOST", "a"), ("ACCEPT", "b"), ("COOKIE", "x=1; token=2")]
+
+
+@pytest.fixture(scope="module")
+def backend() -> Iterator[Backend]:
+    with Backend() as backend:
+        backend.answer("GET /api/vehicles", json=[])
+        yield backend
+
+
+@pytest.fixture(scope="module")
+def server(backend: Backend) -> Iterator[Server]:
+    with Server({"API_BASE_URL": backend.url, "READ_TIMEOUT": "0.4", "REQUEST_DEADLINE": "0.4"}) as server:
+        yield server
+
+
+def answer(server: Server, *pieces: bytes, pause: float = 0.0) -> tuple[int, dict[str, str], bytes]:
+    """Status, fields and body of all that comes until the server hangs up; nothing at all is status 0."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        for piece in pieces:
+            connection.sendall(piece)
+            time.sleep(pause)
+        head, _, body = connection.makefile("rb").read().decode("latin-1").partition("\r\n\r\n")
+    first, *lines = head.split("\r\n")
+    fields = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    return int(first.split()[1]) if first else 0, fields, body.encode("latin-1")
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status", "code"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", 400, "bad_request"),
+        (b"nonsense\r\n\r\n", 400, "bad_request"),
+        (b"GET path HTTP/1.1\r\nHost: a\r\n\r\n", 400, "bad_request"),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400, "bad_request"),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: cow\r\n\r\n", 400, "bad_request"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nExpect: cake\r\n\r\n", 400, "bad_request"),
+        (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414, "too_large"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 17_000 + b"\r\n\r\n", 431, "too_large"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: x\r\n" * 120 + b"\r\n", 431, "too_large"),
+    ],
+)
+def test_a_refusal_has_the_shape_of_every_error_and_ends_the_connection(server, request_bytes, status, code):
+    """JSON, the code, an id, the fields that every answer has; nothing of what was sent."""
+    status_got, fields, body = answer(server, request_bytes)
+
+    assert (status_got, fields["x-bff-error"], fields["connection"]) == (status, code, "close")
+    assert list(json.loads(body)) == ["error"]
+    assert len(fields["x-request-id"]) == 32
+    assert (fields["cache-control"], fields["x-content-type-options"]) == ("no-store", "nosniff")
+
+
+@pytest.mark.parametrize(
+    "request_bytes", [b"nonsense\r\n\r\n", b"GET /healthz HTTP/1.0\r\n\r\n", b"GET /n HTTP/1.0\r\n\r\n"]
+)
+def test_no_answer_names_the_server(server, request_bytes):
+    """Nor its version (OWASP ASVS 5.0, 13.4.6)."""
+    _, fields, body = answer(server, request_bytes)
+
+    assert "server" not in fields
+    assert b"gunicorn" not in body
+
+
+def test_two_cookie_lines_hold_one_session(server, backend):
+    """Some routers from HTTP/2 to HTTP/1.1 pass them on apart."""
+    cookies = b"Cookie: theme=dark\r\nCookie: token=a.b.c\r\n"
+
+    status, _, _ = answer(server, b"GET /api/vehicles HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" + cookies + b"\r\n")
+
+    assert status == 200
+    assert backend.last.headers["Authorization"] == "Bearer a.b.c"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "pause"),
+    [
+        ([b"GET /healthz HT"], 0.0),
+        ([b"GET /healthz HTTP/1.1\r\n", *[b"X: x\r\n"] * 8], 0.1),
+    ],
+    ids=["silence", "byte by byte"],
+)
+def test_a_head_that_does_not_end_ends_the_connection(server, pieces, pause):
+    """After READ_TIMEOUT, whether or not bytes go on coming: each holds a thread."""
+    try:
+        status, _, _ = answer(server, *pieces, pause=pause)
+    except ConnectionError:  # it was closed while the browser still wrote
+        status = 0
+
+    assert status == 0
+
+
+def test_a_body_that_drips_ends_with_the_deadline(server, backend):
+    """A read timeout alone starts anew with every byte."""
+    before = len(backend.requests)
+    head = b"POST /api/auth/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"
+
+    started = time.monotonic()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=0.1) as connection:
+        connection.sendall(head)
+        reply = drip(connection)
+
+    assert reply.startswith(b"HTTP/1.1 400")
+    assert time.monotonic() - started < 4
+    assert len(backend.requests) == before
+
+
+def drip(connection: socket.socket) -> bytes:
+    """Send a byte now and then until something comes back, at most for five seconds."""
+    for _ in range(50):
+        connection.sendall(b" ")
+        try:
+            return connection.recv(1000)
+        except TimeoutError:
+            continue
+    return b""
+
+
+def test_an_answer_that_is_the_last_says_so(server):
+    """Where most of the body is unread: to take it for the next request would be to let two in as one."""
+    status, fields, _ = answer(server, b"POST /api/auth/login HTTP/1.1\r\nHost: a\r\nContent-Length: 99000000\r\n\r\n{")
+
+    assert (status, fields["x-bff-error"], fields["connection"]) == (413, "too_large", "close")
