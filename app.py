@@ -14,7 +14,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import config
 import proxy
 from config import Settings, SettingsError
-from proxy import observability
+from proxy import logs
 from proxy.hooks import Hooks
 from raw_path import RawPath
 
@@ -33,7 +33,7 @@ def create_app(settings: Settings | None = None, hooks: Hooks | None = None) -> 
         SettingsError: The environment cannot be used.
     """
     settings = settings or config.load()
-    observability.configure_logging()
+    logs.configure(settings)
     app = Flask("bff", static_folder=None)
     app.extensions["welcome"] = f"KilomeTracker BFF: http://localhost:{settings.port}"
     if settings.api_base_url is None:

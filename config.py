@@ -1,17 +1,21 @@
 """The environment, read once into frozen settings; a value that cannot be used ends the start in one clear line."""
 
 import os
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from dotenv import dotenv_values
 
 import setting_types as types
-from setting_types import AppEnv, ProxyRule, SameSite, Secret, TokenSource
+from setting_types import AppEnv, LogLevel, ProxyRule, SameSite, Secret, TokenSource
 
 AUTH_SECRETS = ("AUTH_SECRET_3", "AUTH_SECRET_2", "AUTH_SECRET_1", "AUTH_SECRET", "NEXTAUTH_SECRET")
+
+_OF_THIS_SERVER = secrets.token_bytes(32)  # workers are forked from the process that has read this file
 
 
 class SettingsError(ValueError):
@@ -76,7 +80,13 @@ class Settings:
 
     ratelimit_auth: str = field(default="10 per minute", metadata=_takes(types.rate_limit))
     ratelimit_storage_uri: Secret = field(default=Secret("memory://"), metadata=_takes(types.rate_limit_storage))
+    log_level: LogLevel = field(default="info", metadata=_takes(types.log_level))
     metrics_token: Secret | None = field(default=None, metadata=_takes(types.bearer_token))
+
+    def log_key(self) -> bytes:
+        """What pseudonyms in the log are made with: one for all with the same secrets, else for this server alone."""
+        secret = next(iter((*self.token_cookie_keys, *self.auth_secrets)), None)
+        return _OF_THIS_SERVER if secret is None else blake2b(secret.value.encode(), person=b"bff log").digest()
 
     def __post_init__(self) -> None:
         """Refuse what one variable alone cannot show."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from config import SettingsError, load
+from proxy import logs
 from strict_worker import StrictWorker
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ secure_scheme_headers: dict[str, str] = {}
 if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=_OWN_FOLDER)
 
-loglevel = "info" if settings.app_env == "production" else "warning"
+logconfig_dict = logs.dictionary(settings)  # gunicorn's own lines like ours
 
 
 def on_starting(_server: "Arbiter") -> None:

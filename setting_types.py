@@ -19,6 +19,7 @@ import yaml
 
 AppEnv = Literal["production", "development", "testing"]
 TokenSource = Literal["cookie", "nextauth"]
+LogLevel = Literal["debug", "info", "warning", "error"]
 SameSite = Literal["Strict", "Lax", "None"]
 
 _COOKIE_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 6265 §4.1.1: a token of RFC 9110 §5.6.2
@@ -78,6 +79,14 @@ def token_source(text: str) -> TokenSource:
         case "cookie" | "nextauth":
             return text
     raise ValueError("cookie or nextauth")
+
+
+def log_level(text: str) -> LogLevel:
+    """The least of what is logged, in any case."""
+    match text.lower():
+        case "debug" | "info" | "warning" | "error" as value:
+            return value
+    raise ValueError("debug, info, warning or error")
 
 
 def same_site(text: str) -> SameSite:

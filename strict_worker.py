@@ -76,14 +76,15 @@ class StrictWorker(gthread.ThreadWorker):
         require_one_meaning(req)
         return bool(super().handle_request(req, conn))
 
-    def handle_error(self, _req: object, client: socket.socket, _addr: object, exc: BaseException) -> None:
+    def handle_error(self, _req: object, client: socket.socket, addr: object, exc: BaseException) -> None:
         """Answer what cannot be served; gunicorn closes the connection then."""
         status, error = _refusal(exc)
         request_id = uuid.uuid4().hex
         # Types alone: what the parser says quotes the request, and that may be a Cookie line without its colon.
         trace = exc if status >= 500 else None
-        line = f"- - {status} {error.code} - {request_id}: {type(exc).__name__}"
-        log.log(logging.ERROR if trace else logging.INFO, line, exc_info=trace)
+        fields = {"status": status, "code": error.code, "client": _address(addr), "request_id": request_id}
+        level = logging.ERROR if trace else logging.INFO
+        log.log(level, "refused", extra={**fields, "detail": type(exc).__name__}, exc_info=trace)
         try:
             util.write_nonblock(client, _response(status, error, request_id))
         except OSError:
@@ -217,6 +218,10 @@ def _response(status: int, error: BffError, request_id: str) -> bytes:
     }
     head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n{head}\r\n".encode() + body
+
+
+def _address(addr: object) -> str | None:
+    return str(addr[0]) if isinstance(addr, tuple) else None
 
 
 def _timeval(seconds: float) -> bytes:

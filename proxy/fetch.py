@@ -114,6 +114,7 @@ def bff_fetch(method: str, path: str, *, body: bytes | None = None) -> requests.
     query: str = request.environ.get("QUERY_STRING", "")
     target = f"{path}?{query}" if query else path
     outgoing = hooked(Outgoing(group(), method, target, fields, body, token))
+    g.setdefault("backend_started", time.monotonic())
     return upstream.send(outgoing.method, outgoing.target, outgoing.headers, outgoing.body)
 
 

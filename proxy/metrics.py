@@ -3,7 +3,10 @@
 No label has values that a browser can make up: routes are URL rules, methods those of RFC 9110, codes our own.
 """
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from collections.abc import Mapping
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 _METHODS = frozenset("GET HEAD POST PUT PATCH DELETE OPTIONS".split())
@@ -20,28 +23,35 @@ class Metrics:
 
     def __init__(self, folder: str | None) -> None:
         self._folder = folder
-        registry = self._registry = CollectorRegistry()
-        self._requests = Counter("bff_requests", "Requests answered.", ["route", "method", "status"], registry=registry)
+        ours = self._registry = CollectorRegistry()
+        self._requests = Counter("bff_requests", "Requests answered.", ["route", "method", "status"], registry=ours)
         self._seconds = Histogram(
-            "bff_request_seconds", "Until the response's head.", ["route"], buckets=_SECONDS, registry=registry
+            "bff_request_seconds", "To the response's end.", ["route"], buckets=_SECONDS, registry=ours
         )
-        self._refusals = Counter("bff_refusals", "Requests refused by the BFF itself.", ["code"], registry=registry)
+        self._backend_seconds = Histogram(
+            "bff_backend_seconds", "The part at the backend.", ["route"], buckets=_SECONDS, registry=ours
+        )
+        self._refusals = Counter("bff_refusals", "Requests the BFF itself refused or failed.", ["code"], registry=ours)
+        self.in_flight = Gauge(
+            "bff_requests_in_flight", "Requests under way.", registry=ours, multiprocess_mode="livesum"
+        )
         self.ratelimit_storage_failures = Counter(
-            "bff_ratelimit_storage_failures", "Attempts let through uncounted: no storage.", registry=registry
+            "bff_ratelimit_storage_failures", "Attempts let through uncounted: no storage.", registry=ours
         )
 
-    def answered(self, route: str, method: str, status: int, code: str | None, seconds: float) -> None:
+    def answered(self, fields: Mapping[str, Any], seconds: float, backend_seconds: float | None) -> None:
         """Count a request.
 
         Args:
-            route: Its URL rule.
-            method: As sent.
-            status: Of the response.
-            code: Of `X-BFF-Error`; None when the answer is the backend's.
-            seconds: Until the response's head.
+            fields: Of its event in the log: `route`, `method`, `status`, and `code` where the answer is ours.
+            seconds: To the end of the response.
+            backend_seconds: The part of them at the backend; None when it was not asked.
         """
-        self._requests.labels(route, method if method in _METHODS else "other", status).inc()
+        route, method, code = fields["route"], fields["method"], fields["code"]
+        self._requests.labels(route, method if method in _METHODS else "other", fields["status"]).inc()
         self._seconds.labels(route).observe(seconds)
+        if backend_seconds is not None:
+            self._backend_seconds.labels(route).observe(backend_seconds)
         if code:
             self._refusals.labels(code).inc()
 

@@ -120,7 +120,8 @@ class NextAuthSession:
         known = [expiry for expiry in expiries if expiry is not None]
         if known and min(known) <= now:
             raise SessionExpired("session cookie: the access token has expired")
-        return Token(token.value, min([session_expiry, *known]))
+        subject = claims.get("sub")
+        return Token(token.value, min([session_expiry, *known]), subject if isinstance(subject, str) else token.subject)
 
     def _access_token(self, claims: dict[str, object]) -> Token:
         """Whatever else is encrypted with the same key has none: next-auth's state was, once (CVE-2023-48309)."""

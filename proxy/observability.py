@@ -1,60 +1,108 @@
-"""What an operator sees of a request: its id, and one line in the log."""
+"""What an operator sees of a request: its id, one event in the log, and the metrics."""
 
 import logging
 import re
-import sys
 import time
 import uuid
 from functools import partial
+from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 
 from config import Settings
+from proxy.logs import Pseudonyms
 from proxy.metrics import Metrics
+from proxy.tokens import Token
 
 log = logging.getLogger("bff")
 
 _FORWARDING_FIELDS = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_TRACE_PARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")  # W3C Trace Context §3.2.2
+_SECRET_SEGMENT = re.compile(r"<\w*token>")
+_NO_ROUTE = "-"
 
 
 def init_app(app: Flask, settings: Settings, metrics: Metrics) -> None:
-    """Give every request an id and a log line, count it; warn once of forwarding fields that nobody may send."""
-    app.before_request(_begin)
+    """Give every request an id and an event, count it; warn once of forwarding fields that nobody may send."""
+    app.extensions["pseudonyms"] = Pseudonyms(settings.log_key())
+    app.before_request(partial(_begin, metrics))
     app.after_request(partial(_end, metrics))
     if settings.trusted_proxies == 0:
         app.before_request(_ForwardingFieldWarning())
 
 
-def configure_logging() -> None:
-    """Send the log to stdout, a line an event (twelve-factor app, XI)."""
-    logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # Both write request targets, and a password-reset token is part of one.
-    logging.getLogger("urllib3").setLevel(logging.ERROR)
-    logging.getLogger("werkzeug").addFilter(_is_no_request_line)
-
-
-def _is_no_request_line(record: logging.LogRecord) -> bool:
-    return "HTTP/1." not in record.getMessage()
-
-
-def _begin() -> None:
+def _begin(metrics: Metrics) -> None:
     g.started = time.monotonic()
     offered = request.headers.get("X-Request-ID", "")
     g.request_id = offered if _REQUEST_ID.fullmatch(offered) else uuid.uuid4().hex
+    metrics.in_flight.inc()
 
 
 def _end(metrics: Metrics, response: Response) -> Response:
+    """Tell of the request: at once, or when its stream has ended."""
     response.headers["X-Request-ID"] = g.request_id
-    # The URL rule, not the path: a path holds what users typed, a password-reset token among it.
-    rule = request.url_rule.rule if request.url_rule else "-"
-    code = response.headers.get("X-BFF-Error")
-    seconds = time.monotonic() - g.started
-    metrics.answered(rule, request.method, response.status_code, code, seconds)
-    line = f"{request.method} {rule} {response.status_code} {code or '-'} {seconds * 1000:.1f} ms {g.request_id}"
-    detail = f": {g.error_detail}" if "error_detail" in g else ""
-    log.log(logging.WARNING if response.status_code >= 500 else logging.INFO, "%s%s", line, detail)
+    tell = partial(_tell, metrics, _fields(response), vars(g).copy())  # not the response: it would hold itself
+    if "response_body" in g:
+        response.call_on_close(tell)
+    else:
+        tell()
     return response
+
+
+def _fields(response: Response) -> dict[str, Any]:
+    """What is known of a request when its response begins. Nothing here is a secret, or a line of its own."""
+    trace = _TRACE_PARENT.fullmatch(request.headers.get("traceparent", ""))
+    token: Token | None = g.get("token")
+    pseudonyms: Pseudonyms = current_app.extensions["pseudonyms"]
+    return {
+        "method": request.method,
+        "route": request.url_rule.rule if request.url_rule else _NO_ROUTE,
+        "path": _path(),
+        "status": response.status_code,
+        "code": response.headers.get("X-BFF-Error"),
+        "bytes_in": request.content_length or 0,
+        "bytes_out": 0 if response.is_streamed else response.calculate_content_length(),
+        "request_id": g.request_id,
+        "trace_id": trace and trace[1],
+        "client": request.remote_addr,
+        "user": token and pseudonyms.of(token.subject or token.value),
+        "detail": g.get("error_detail"),
+    }
+
+
+def _path() -> str:
+    """The path as it came, percent-encoded, without the query; of one that nobody serves, its beginning alone.
+
+    A password-reset token is part of a path, and of a misspelt one too.
+    """
+    if request.url_rule is None:
+        beginning = "/".join(request.path.split("/")[:3])[:64]
+        return beginning if beginning == request.path else f"{beginning}/..."
+    return request.url_rule.rule if _SECRET_SEGMENT.search(request.url_rule.rule) else request.path
+
+
+def _tell(metrics: Metrics, fields: dict[str, Any], noted: dict[str, Any]) -> None:
+    """Complete the event and the metrics with what is known at the end.
+
+    Args:
+        metrics: To count in.
+        fields: From `_fields`.
+        noted: What the parts noted in `g`: moments of the monotonic clock, and the bodies that were streamed.
+    """
+    now = time.monotonic()
+    seconds, backend_seconds = now - noted["started"], None
+    fields["duration_ms"] = round(seconds * 1000, 1)
+    if "backend_started" in noted:
+        backend_seconds = noted.get("backend_ended", now) - noted["backend_started"]
+        fields["backend_ms"] = round(backend_seconds * 1000, 1)
+    if "request_body" in noted:
+        fields["bytes_in"] = noted["request_body"].passed
+    if "response_body" in noted:
+        fields["bytes_out"] = noted["response_body"].passed
+    metrics.in_flight.dec()
+    metrics.answered(fields, seconds, backend_seconds)
+    log.log(logging.WARNING if fields["status"] >= 500 else logging.INFO, "request", extra=fields)
 
 
 class _ForwardingFieldWarning:
@@ -67,4 +115,5 @@ class _ForwardingFieldWarning:
         sent = [name for name in _FORWARDING_FIELDS if name in request.headers]
         if sent and not self._said:
             self._said = True
-            log.warning("%s arrives and is ignored: set TRUSTED_PROXIES to the number of proxies in front", sent[0])
+            detail = f"{sent[0]} arrives and is ignored: set TRUSTED_PROXIES to the number of proxies in front"
+            log.warning("forwarding_field_ignored", extra={"detail": detail})

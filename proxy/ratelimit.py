@@ -89,7 +89,8 @@ class _Guard:
     def _let_pass(self, error: Exception) -> None:
         self.ask_again_at = time.monotonic() + _PAUSE_SECONDS
         self._metrics.ratelimit_storage_failures.inc()
-        log.warning("RATELIMIT_STORAGE_URI: %s; attempts are not counted meanwhile", type(error).__name__)
+        detail = f"{type(error).__name__}: RATELIMIT_STORAGE_URI does not answer, attempts are not counted meanwhile"
+        log.warning("ratelimit_storage_failed", extra={"detail": detail})
 
 
 def _attempt() -> None:

@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import time
 from functools import partial
 
 import requests
@@ -36,6 +37,7 @@ def relay(reply: requests.Response, *, otherwise: str) -> Response:
         BackendTimeout: The body did not end in time.
     """
     body = read_body(reply)
+    g.backend_ended = time.monotonic()
     status = reply.status_code
     if not 200 <= status < 300 and not 400 <= status < 600:
         raise BackendInvalid(f"the backend answered {status}")
@@ -133,5 +135,5 @@ def _show_http(error: HTTPException) -> Response:
 
 
 def _show_defect(error: Exception) -> Response:
-    log.error("unhandled %s", type(error).__name__, exc_info=error)
+    log.error("defect", extra={"detail": type(error).__name__, "request_id": g.get("request_id")}, exc_info=error)
     return _show(BffError(type(error).__name__))

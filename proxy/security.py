@@ -1,8 +1,9 @@
 """What keeps a browser out of trouble: requests of other sites, who may call across origins, and response headers."""
 
+import logging
 from functools import partial
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from flask_cors import CORS
 
 from config import Settings
@@ -10,6 +11,8 @@ from proxy.errors import CrossSite
 from proxy.headers import ON_EVERY_RESPONSE
 
 Fields = tuple[tuple[str, str], ...]
+
+log = logging.getLogger("bff")
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110 §9.2.1
 # RFC 6797 §6.1. Not includeSubDomains: whether all hosts below ours have TLS is for whoever owns them to say.
@@ -48,10 +51,10 @@ def _refuse_cross_site(settings: Settings) -> None:
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     if site in {"same-origin", "none"} or origin in settings.csrf_trusted_origins:
         return
-    if site:
-        raise CrossSite("Sec-Fetch-Site says so")
-    if origin and origin.partition("://")[2] != request.host:
-        raise CrossSite("Origin is not our host")
+    if site or (origin and origin.partition("://")[2] != request.host):
+        fields = {"site": site, "origin": origin, "host": request.host, "client": request.remote_addr}
+        log.warning("cross_site_refused", extra={**fields, "request_id": g.request_id})
+        raise CrossSite("Sec-Fetch-Site says so" if site else "Origin is not our host")
 
 
 def _vary(response: Response) -> Response:

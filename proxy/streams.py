@@ -38,6 +38,7 @@ class RequestBody:
         if length is not None and length > limit:
             raise TooLarge(f"the browser announces {length} bytes")
         self.length = length
+        self.passed = 0
         self._stream = stream
         self._left = limit if length is None else length
 
@@ -52,6 +53,7 @@ class RequestBody:
         wanted = min(size, self._left if self.length is not None else self._left + 1)
         piece = self._read(wanted) if wanted else b""
         self._left -= len(piece)
+        self.passed += len(piece)
         if self._left < 0:
             raise TooLarge("the chunks pass the limit")
         if not piece and self.length is not None and self._left:
@@ -66,17 +68,33 @@ class RequestBody:
             raise BadRequest("the browser's body broke off") from error
 
 
-def pieces(reply: requests.Response) -> Iterator[bytes]:
+class ResponseBody:
     """The reply's body as it arrives, still compressed if it is; never waits to fill a piece.
 
-    Raises:
-        ConnectionResetError: It ended before its announced end, or nothing came for READ_TIMEOUT seconds. The response
-            is under way and must be seen to be cut short (RFC 9112 §8); servers close the connection at this error.
+    An iterator and no list, or the response would be given a length.
+
+    Args:
+        reply: Its body unread; None when no body belongs to it.
     """
-    yield b""  # the head leaves now, not with the first bytes of the body
-    try:
-        while piece := read_piece(reply, _PIECE_BYTES):
-            yield piece
-    except BffError as error:
-        log.warning("%s in the middle of a response: %s", error.code, error)
-        raise ConnectionResetError(errno.ECONNRESET, "the backend's body was cut short") from None
+
+    def __init__(self, reply: requests.Response | None) -> None:
+        self.passed = 0
+        self._reply = reply
+
+    def __iter__(self) -> Iterator[bytes]:
+        """The pieces.
+
+        Raises:
+            ConnectionResetError: It ended before its announced end, or nothing came for READ_TIMEOUT seconds. The
+                response is under way and must be seen to be cut short (RFC 9112 §8); servers close the connection.
+        """
+        if self._reply is None:
+            return
+        yield b""  # the head leaves now, not with the first bytes of the body
+        try:
+            while piece := read_piece(self._reply, _PIECE_BYTES):
+                self.passed += len(piece)
+                yield piece
+        except BffError as error:
+            log.warning("cut_short", extra={"code": error.code, "detail": str(error)})
+            raise ConnectionResetError(errno.ECONNRESET, "the backend's body was cut short") from None

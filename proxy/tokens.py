@@ -19,10 +19,15 @@ _END_OF_TIME = 2**53  # seconds; every number below is exact as a float
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A bearer token; `expires_at` is its own `exp` in seconds since 1970, None when it names none."""
+    """A bearer token.
+
+    `expires_at` is its own `exp` in seconds since 1970, None when it names none; `subject` is whose it is by its own
+    word, and good for a log line at most.
+    """
 
     value: str
     expires_at: float | None
+    subject: str | None = None
 
     def __repr__(self) -> str:
         return "Token(***)"
@@ -98,12 +103,11 @@ def parse_token(value: object) -> Token:
     """
     if not isinstance(value, str) or not BEARER.fullmatch(value):
         raise NotSignedIn("the token cookie cannot be a token")
-    return Token(value, _expiry(value))
-
-
-def _expiry(jwt: str) -> float | None:
-    """The `exp` claim (RFC 7519 §4.1.4), read without the signature's key: a courtesy to the user, not a check."""
-    return number(_claims(jwt).get("exp"))
+    claims = _claims(value)
+    # RFC 7519 §4.1.4, read without the signature's key: a courtesy to the user, not a check. `id` is what backends of
+    # the Express kind say for `sub` (§4.1.2).
+    subject = claims.get("sub", claims.get("id"))
+    return Token(value, number(claims.get("exp")), str(subject) if isinstance(subject, str | int) else None)
 
 
 def number(claim: object) -> float | None:

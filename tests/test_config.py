@@ -48,6 +48,7 @@ USABLE = {
     "PROXY_MAX_CONTENT_LENGTH": ("1024", 1024),
     "RATELIMIT_AUTH": ("5 per 15 minutes", "5 per 15 minutes"),
     "RATELIMIT_STORAGE_URI": ("redis://:secret@localhost:6379/0", Secret("redis://:secret@localhost:6379/0")),
+    "LOG_LEVEL": ("Warning", "warning"),
     "METRICS_TOKEN": ("s3cret", Secret("s3cret")),
 }
 
@@ -120,6 +121,7 @@ UNUSABLE = [
     ("PROXY_MAX_CONTENT_LENGTH", ["0"]),
     ("RATELIMIT_AUTH", ["ten", "10"]),
     ("RATELIMIT_STORAGE_URI", ["localhost:6379", "mysql://x"]),
+    ("LOG_LEVEL", ["verbose", "10"]),
     ("METRICS_TOKEN", ["a b", "\u00f1"]),
 ]
 

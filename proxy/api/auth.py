@@ -1,5 +1,6 @@
 """/api/auth: sign-in, sign-out, the signed-in user's own account. The only file that writes the token cookie."""
 
+import logging
 import time
 from typing import Any, TypedDict
 
@@ -8,8 +9,11 @@ from flask import Blueprint, Response, current_app, g, jsonify, request
 from config import Settings
 from proxy.errors import BackendInvalid, BadRequest, NotFound, NotSignedIn
 from proxy.fetch import backend_path, bff_fetch, is_signed_in, json_body, needs_token, public, sent_cookies
+from proxy.logs import Pseudonyms
 from proxy.relay import relay, without_token
 from proxy.tokens import Token, TokenCookie, parse_token
+
+log = logging.getLogger("bff")
 
 bp = Blueprint("auth", __name__, url_prefix="/api/auth")
 bp.after_request(without_token)
@@ -39,7 +43,7 @@ def login() -> Response:
     _require_own_cookie()
     body = json_body("email", "password", missing="Email y password son requeridos")
     reply = bff_fetch("POST", "/api/auth/login", body=body.only("email", "password"))
-    return _sign_in(relay(reply, otherwise="Error de autenticación"))
+    return _sign_in(relay(reply, otherwise="Error de autenticación"), str(body.fields["email"]))
 
 
 @bp.post("/register")
@@ -131,9 +135,13 @@ def _require_own_cookie() -> None:
         raise NotFound("next-auth signs in and out where TOKEN_SOURCE=nextauth")
 
 
-def _sign_in(response: Response) -> Response:
+def _sign_in(response: Response, email: str) -> Response:
     """The backend's answer to a login, its token moved into the cookie."""
+    pseudonyms: Pseudonyms = current_app.extensions["pseudonyms"]
+    fields = {"account": pseudonyms.of(email.strip().casefold()), "client": request.remote_addr}
+    fields["request_id"] = g.request_id
     if response.status_code >= 400:
+        log.warning("sign_in_failed", extra={**fields, "status": response.status_code})
         return response
     session = _object(response.get_json())
     data = _object(session.get("data"))
@@ -141,7 +149,9 @@ def _sign_in(response: Response) -> Response:
         token = parse_token(session.get("token") or data.get("token"))
     except NotSignedIn as error:
         raise BackendInvalid(str(error), message="La API no devolvió un token válido") from error
-    return _set_cookie(jsonify(success=True, user=session.get("user", data.get("user"))), token)
+    response = _set_cookie(jsonify(success=True, user=session.get("user", data.get("user"))), token)
+    log.info("signed_in", extra={**fields, "user": pseudonyms.of(token.subject or token.value)})
+    return response
 
 
 def _object(document: object) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
@@ -18,7 +19,7 @@ from proxy.allowlist import AllowList, leads_to_credentials, require_one_meaning
 from proxy.errors import BackendSaturated, BadRequest, NotFound
 from proxy.fetch import asker, group, hooked, is_answered_for_all
 from proxy.hooks import Outgoing
-from proxy.streams import RequestBody, pieces
+from proxy.streams import RequestBody, ResponseBody
 from proxy.upstream import Upstream, has_body
 from raw_path import raw_target
 
@@ -87,6 +88,8 @@ def forward(**_decoded: str) -> Response:
     path, query = _target_below_prefix()
     _require_allowed(passthrough, path)
     body = _body(passthrough)
+    if body:
+        g.request_body = body
     if not passthrough.slots.acquire(blocking=False):
         raise BackendSaturated("every slot for a stream is taken")
     try:
@@ -145,14 +148,17 @@ def _body(passthrough: Passthrough) -> RequestBody | None:
 def _send(passthrough: Passthrough, target: str, body: RequestBody | None) -> requests.Response:
     fields = headers.outgoing_all(request.headers, asker(), g.token, passthrough.pseudonym)
     outgoing = hooked(Outgoing(group(), request.method, target, fields, body, g.token))
-    return passthrough.upstream.send(
+    g.backend_started = time.monotonic()
+    reply = passthrough.upstream.send(
         outgoing.method, outgoing.target, outgoing.headers, outgoing.body, bounds_body=False
     )
+    g.backend_ended = time.monotonic()
+    return reply
 
 
 def _response(passthrough: Passthrough, reply: requests.Response) -> Response:
     fields = headers.incoming_all(reply.raw.headers.items(), passthrough.base_url, PREFIX, g.token)
-    content = pieces(reply) if has_body(reply) else iter(())  # an iterator: a list would be given a length
+    content = g.response_body = ResponseBody(reply if has_body(reply) else None)
     response = _Streamed(content, status=reply.status_code, headers=list(fields))
     response.call_on_close(reply.close)
     return response
