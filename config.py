@@ -1,5 +1,6 @@
 """The environment, read once into frozen settings; a value that cannot be used ends the start in one clear line."""
 
+import math
 import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +16,7 @@ from setting_types import AppEnv, LogLevel, ProxyRule, SameSite, Secret, TokenSo
 
 AUTH_SECRETS = ("AUTH_SECRET_3", "AUTH_SECRET_2", "AUTH_SECRET_1", "AUTH_SECRET", "NEXTAUTH_SECRET")
 
+_CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # cgroup v2: microseconds, and the period they are of
 _OF_THIS_SERVER = secrets.token_bytes(32)  # workers are forked from the process that has read this file
 
 
@@ -34,9 +36,14 @@ def _takes(parse: Callable[[str], Any]) -> dict[str, Callable[[str], Any]]:
 
 
 def _usable_cpus() -> int:
-    """The processors this process may run on; the system's count where that cannot be told (macOS)."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
+    """The processors this process may use: of a container its quota, which neither count below knows, rounded up."""
+    affinity = getattr(os, "sched_getaffinity", None)  # macOS has none
+    processors = len(affinity(0)) if affinity else os.cpu_count() or 1
+    try:
+        quota, period = _CPU_QUOTA.read_text().split()
+        return max(1, min(processors, math.ceil(int(quota) / int(period))))
+    except (OSError, ValueError):  # not Linux, cgroup v1, or "max"
+        return processors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,17 +1,37 @@
 """gunicorn: threads that wait for the backend, connections that stay open, and nothing a proxy in front could abuse."""
 
-import errno
+import atexit
 import os
 import shutil
+import tempfile
+from pathlib import Path
+
+_OWN_FOLDER = "bff-metrics-"
+
+# Where each worker keeps its metrics, so that any can show those of all; prometheus_client reads this at its import, so
+# it stands before ours. Of an earlier run nothing may be in the folder; on a reload it is this run's already.
+METRICS = Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR") or tempfile.gettempdir())
+if not METRICS.name.startswith(_OWN_FOLDER):
+    METRICS = Path(tempfile.mkdtemp(prefix=_OWN_FOLDER, dir=METRICS))
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(METRICS)
+
+    @atexit.register
+    def _leave_nothing_behind(master: int = os.getpid()) -> None:
+        if os.getpid() == master:
+            shutil.rmtree(METRICS, ignore_errors=True)
+
+
+# ruff: noqa: E402
+import errno
+import logging
 import signal
 import socket
 import sys
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from config import SettingsError, load
 from proxy import logs
+from proxy.metrics import retire
 from strict_worker import StrictWorker
 
 if TYPE_CHECKING:
@@ -19,7 +39,7 @@ if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
     from gunicorn.workers.base import Worker
 
-_OWN_FOLDER = "bff-metrics-"
+log = logging.getLogger("bff")
 
 try:
     settings = load()
@@ -33,6 +53,13 @@ workers = settings.web_concurrency
 worker_class = StrictWorker  # gthread: a thread waits for the backend; one with keep-alive, unlike the sync worker
 threads = settings.threads
 
+# Made once, before the fork: what cannot start says so once, and each worker is smaller (3 of 21 MB). Connections,
+# threads and metrics' files come with a worker's first request. The sandbox's thread would not survive the fork.
+preload_app = settings.app_env != "development"
+max_requests, max_requests_jitter = 100_000, 20_000  # whatever leaks in a library ends here, not in all workers at once
+if Path("/dev/shm").is_dir():  # noqa: S108
+    worker_tmp_dir = "/dev/shm"  # noqa: S108 - the sign of life is a file; on a disk that stalls, a worker would be killed
+
 keepalive = 95  # longer than the routers in front keep theirs (Heroku 90 s): whoever closes first must not be us
 graceful_timeout = 25  # inside the 30 s that Heroku and Kubernetes give
 timeout = 30  # a worker that shows no life is replaced; REQUEST_DEADLINE, not this, ends a request
@@ -45,10 +72,6 @@ control_socket_disable = True  # nobody needs to steer a running server through 
 # Forwarding fields are ProxyFix's, by TRUSTED_PROXIES; gunicorn would believe any neighbour on loopback.
 forwarded_allow_ips = ""
 secure_scheme_headers: dict[str, str] = {}
-
-# Where each worker keeps its metrics, so that any can show those of all; the library reads this at its import.
-if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=_OWN_FOLDER)
 
 logconfig_dict = logs.dictionary(settings)  # gunicorn's own lines like ours
 
@@ -69,17 +92,24 @@ def on_starting(_server: "Arbiter") -> None:
 
 
 def child_exit(_server: "Arbiter", worker: "Worker") -> None:
-    """Take what was true of a worker while it lived out of the metrics; its counts stay."""
-    from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415 - see PROMETHEUS_MULTIPROC_DIR
+    """Keep the counts of a worker that has ended."""
+    retire(METRICS, worker.pid)
 
-    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+def when_ready(_server: "Arbiter") -> None:
+    """Say with what the service starts."""
+    told = {"app_env": settings.app_env, "port": settings.port, "workers": workers, "threads": threads}
+    log.info("started", extra=told)
+
+
+def on_reload(_server: "Arbiter") -> None:
+    """Say that new workers take over (SIGHUP)."""
+    log.info("reloaded")
 
 
 def on_exit(_server: "Arbiter") -> None:
-    """Leave nothing of ours behind."""
-    folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
-    if folder.name.startswith(_OWN_FOLDER):
-        shutil.rmtree(folder, ignore_errors=True)
+    """Say so."""
+    log.info("stopped")
 
 
 _STOP_NOW = (signal.SIGINT, signal.SIGQUIT)

@@ -17,7 +17,8 @@ def init_app(app: Flask, settings: Settings, hooks: Hooks) -> None:
     """Make `app` serve the BFF's endpoints."""
     if settings.api_base_url is None:
         raise ValueError("api_base_url is None")
-    upstream = Upstream(settings.api_base_url, settings)
+    metrics = app.extensions["metrics"] = Metrics(config.metrics_folder())
+    upstream = Upstream(settings.api_base_url, settings, metrics.backend_connections.inc)
     app.extensions["upstream"] = upstream
     app.extensions["hooks"] = hooks
     token_cookie = TokenCookie(settings)
@@ -25,7 +26,6 @@ def init_app(app: Flask, settings: Settings, hooks: Hooks) -> None:
     app.extensions["token_source"] = NextAuthSession(settings) if settings.token_source == "nextauth" else token_cookie
     app.extensions["readiness"] = health.Readiness(upstream.is_reachable)
 
-    metrics = app.extensions["metrics"] = Metrics(config.metrics_folder())
     observability.init_app(app, settings, metrics)
     security.init_app(app, settings)
     ratelimit.init_app(app, settings, metrics)

@@ -15,6 +15,7 @@ from proxy import headers, strict_json
 from proxy.cookies import parse_cookies
 from proxy.errors import BadRequest, NotFound, NotSignedIn, TooLarge
 from proxy.hooks import Hooks, Outgoing
+from proxy.metrics import Metrics
 from proxy.tokens import Token, TokenSource
 from proxy.upstream import Upstream
 
@@ -114,8 +115,16 @@ def bff_fetch(method: str, path: str, *, body: bytes | None = None) -> requests.
     query: str = request.environ.get("QUERY_STRING", "")
     target = f"{path}?{query}" if query else path
     outgoing = hooked(Outgoing(group(), method, target, fields, body, token))
-    g.setdefault("backend_started", time.monotonic())
+    start_at_the_backend()
     return upstream.send(outgoing.method, outgoing.target, outgoing.headers, outgoing.body)
+
+
+def start_at_the_backend() -> None:
+    """Note that from now on the current request is the backend's: for its event, and the metrics."""
+    if "backend_started" not in g:
+        g.backend_started = time.monotonic()
+        metrics: Metrics = current_app.extensions["metrics"]
+        metrics.at_the_backend.inc()
 
 
 def group() -> str:

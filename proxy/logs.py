@@ -81,7 +81,11 @@ def dictionary(settings: Settings) -> dict[str, Any]:
         },
         "root": {"level": level, "handlers": ["stdout"]},
         "loggers": {
-            "gunicorn.error": {"level": level if settings.app_env == "production" else "WARNING", "handlers": []},
+            "gunicorn.error": {
+                "level": level if settings.app_env == "production" else "WARNING",
+                "handlers": [],
+                "propagate": True,
+            },
         },
     }
 

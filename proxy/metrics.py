@@ -3,10 +3,16 @@
 No label has values that a browser can make up: routes are URL rules, methods those of RFC 9110, codes our own.
 """
 
-from collections.abc import Mapping
+import fcntl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from platform import python_version
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector
 
 _METHODS = frozenset("GET HEAD POST PUT PATCH DELETE OPTIONS".split())
@@ -35,9 +41,24 @@ class Metrics:
         self.in_flight = Gauge(
             "bff_requests_in_flight", "Requests under way.", registry=ours, multiprocess_mode="livesum"
         )
+        self.at_the_backend = Gauge(
+            "bff_backend_requests_in_flight",
+            "Connections to the backend in use.",
+            registry=ours,
+            multiprocess_mode="livesum",
+        )
+        self.backend_connections = Counter(
+            "bff_backend_connections_opened", "Connections to the backend that were opened.", registry=ours
+        )
         self.ratelimit_storage_failures = Counter(
             "bff_ratelimit_storage_failures", "Attempts let through uncounted: no storage.", registry=ours
         )
+
+        runs_on = {name: version(name) for name in ("flask", "gunicorn", "requests", "urllib3")} | {
+            "python": python_version()
+        }
+        build = Gauge("bff_build_info", "What runs here.", list(runs_on), registry=ours, multiprocess_mode="livemax")
+        build.labels(**runs_on).set(1)
 
     def answered(self, fields: Mapping[str, Any], seconds: float, backend_seconds: float | None) -> None:
         """Count a request.
@@ -61,4 +82,34 @@ class Metrics:
             return generate_latest(self._registry)
         registry = CollectorRegistry()
         MultiProcessCollector(registry, self._folder)  # type: ignore[no-untyped-call]
-        return generate_latest(registry)
+        with _locked(Path(self._folder)):
+            return generate_latest(registry)
+
+
+def retire(folder: Path, pid: int) -> None:
+    """Keep the counts of a process that has ended, and nothing else of it.
+
+    They are added to one file, or there would be more with each restart. What was true of the process while it lived
+    (gauges) goes.
+    """
+    with _locked(folder):
+        for file in folder.glob(f"*_{pid}.db"):
+            kind = file.name.partition("_")[0]
+            if kind != "gauge":
+                _add(file, folder / f"{kind}_ended.db")
+            file.unlink()
+
+
+def _add(file: Path, to: Path) -> None:
+    total = MmapedDict(str(to))  # type: ignore[no-untyped-call]
+    for key, value, timestamp, _ in MmapedDict.read_all_values_from_file(str(file)):  # type: ignore[no-untyped-call]
+        total.write_value(key, total.read_value(key)[0] + value, timestamp)  # type: ignore[no-untyped-call]
+    total.close()  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Alone among all processes: counts that are being moved would be seen twice, or not at all."""
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -96,6 +96,7 @@ def _tell(metrics: Metrics, fields: dict[str, Any], noted: dict[str, Any]) -> No
     if "backend_started" in noted:
         backend_seconds = noted.get("backend_ended", now) - noted["backend_started"]
         fields["backend_ms"] = round(backend_seconds * 1000, 1)
+        metrics.at_the_backend.dec()
     if "request_body" in noted:
         fields["bytes_in"] = noted["request_body"].passed
     if "response_body" in noted:

@@ -9,6 +9,7 @@ import io
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
@@ -28,12 +29,14 @@ _PIECE_BYTES = 8 * 1024
 class Exchange:
     """What our connection class needs to know of the request it carries, and urllib3 does not hand on.
 
-    `deadline` is on the monotonic clock, and may be moved while a body comes in.
+    `deadline` is on the monotonic clock, and may be moved while a body comes in. `on_connect` is called when a
+    connection has to be opened for it.
     """
 
     target: str
     read_timeout: float
     deadline: float
+    on_connect: Callable[[], None]
 
     def seconds_left(self) -> float:
         """Until the deadline.
@@ -143,6 +146,11 @@ class _Connection(HTTPConnection):
         """Begin a request (http.client), with the target of the exchange in the place of `url`."""
         url = current_exchange.get().target
         super().putrequest(method, url, skip_host, skip_accept_encoding)
+
+    def connect(self) -> None:
+        """Open the connection (http.client)."""
+        current_exchange.get().on_connect()
+        super().connect()
 
     def send(self, data: Any) -> None:
         """Send bytes (http.client) within the deadline: urllib3 leaves the connect timeout on the socket."""

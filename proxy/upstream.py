@@ -8,7 +8,7 @@ import math
 import re
 import ssl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -47,9 +47,11 @@ class Upstream:
     Args:
         base_url: `http` or `https`, with or without a path, without a trailing slash.
         settings: The timeouts, `threads` (the size of the pool) and `backend_ca_bundle` are used.
+        on_connect: Called whenever a connection is opened, or tried to be.
     """
 
-    def __init__(self, base_url: str, settings: Settings) -> None:
+    def __init__(self, base_url: str, settings: Settings, on_connect: Callable[[], None] = lambda: None) -> None:
+        self._on_connect = on_connect
         self._base_url = base_url
         self._prefix = re.sub(r"^https?://[^/]*", "", self._base_url)
         self._connect_timeout = settings.connect_timeout
@@ -92,7 +94,7 @@ class Upstream:
         if not _TARGET.fullmatch(target):
             raise BadRequest("the request target cannot stand in a request line")
         seconds = deadline or self._deadline
-        exchange = Exchange(self._prefix + target, self._read_timeout, time.monotonic() + seconds)
+        exchange = Exchange(self._prefix + target, self._read_timeout, time.monotonic() + seconds, self._on_connect)
         token = current_exchange.set(exchange)
         try:
             reply = self._session.send(

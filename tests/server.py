@@ -73,6 +73,16 @@ class Server:
         """Send a signal to the master alone."""
         os.kill(self._process.pid, number)
 
+    def workers(self) -> set[int]:
+        """The process ids of the workers that live now."""
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text()
+        return {int(pid) for pid in children.split()}
+
+    def kill(self, worker: int) -> None:
+        """End one worker at once, as the kernel does when memory runs out."""
+        assert worker in self.workers()
+        os.kill(worker, signal.SIGKILL)
+
     def __enter__(self) -> Self:
         if not hasattr(self, "_process"):
             self.start()

@@ -46,7 +46,7 @@ MAY_IMPORT = {
     "proxy.nextauth": BOTTOM | {"proxy.tokens"},
     "proxy.allowlist": BOTTOM,
     "proxy.streams": PURE,
-    "proxy.fetch": PURE | {"proxy.hooks"},
+    "proxy.fetch": PURE | {"proxy.hooks", "proxy.metrics"},
     "proxy.relay": PURE | {"proxy.hooks"},
     "proxy.security": BOTTOM | {"proxy.headers"},
     "proxy.metrics": set(),
@@ -57,7 +57,8 @@ MAY_IMPORT = {
     "proxy.api": {f"proxy.api.{group.name}" for group in GROUPS},
     **{f"proxy.api.{group.name}": PURE | {"proxy.fetch", "proxy.relay"} for group in GROUPS},
     "proxy.api.auth": PURE | {"proxy.fetch", "proxy.relay", "proxy.logs"},
-    "proxy.api.passthrough": PURE | {"proxy.fetch", "proxy.allowlist", "proxy.streams", "proxy.hooks", "raw_path"},
+    "proxy.api.passthrough": PURE
+    | {"proxy.fetch", "proxy.allowlist", "proxy.streams", "proxy.hooks", "proxy.metrics", "raw_path"},
     "proxy": PURE
     | {f"proxy.{name}" for name in "fetch relay security ratelimit observability metrics health nextauth hooks".split()}
     | {"proxy.api", "proxy.api.passthrough"},
@@ -65,7 +66,7 @@ MAY_IMPORT = {
     "wsgi": {"app", "config", "hooks"},
     "serve": {"config"},
     "doctor": BOTTOM | {"proxy.upstream"},
-    "gunicorn.conf": {"config", "strict_worker", "proxy.logs"},
+    "gunicorn.conf": {"config", "strict_worker", "proxy.logs", "proxy.metrics"},
     "strict_worker": BOTTOM | {"proxy.headers"},
     "sandbox": {"sandbox", "raw_path"},
 }

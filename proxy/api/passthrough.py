@@ -17,8 +17,9 @@ from config import Settings
 from proxy import headers
 from proxy.allowlist import AllowList, leads_to_credentials, require_one_meaning
 from proxy.errors import BackendSaturated, BadRequest, NotFound
-from proxy.fetch import asker, group, hooked, is_answered_for_all
+from proxy.fetch import asker, group, hooked, is_answered_for_all, start_at_the_backend
 from proxy.hooks import Outgoing
+from proxy.metrics import Metrics
 from proxy.streams import RequestBody, ResponseBody
 from proxy.upstream import Upstream, has_body
 from raw_path import raw_target
@@ -36,10 +37,10 @@ class Passthrough:
     A stream holds a thread for as long as it lasts. A quarter of them is kept for the other routes.
     """
 
-    def __init__(self, base_url: str, settings: Settings) -> None:
+    def __init__(self, base_url: str, settings: Settings, metrics: Metrics) -> None:
         self.base_url = base_url
         self.base_path = urlsplit(base_url).path
-        self.upstream = Upstream(base_url, settings)
+        self.upstream = Upstream(base_url, settings, metrics.backend_connections.inc)
         self.allow = AllowList(settings.proxy_allow)
         self.max_content_length = settings.proxy_max_content_length
         self.slots = threading.BoundedSemaphore(max(1, settings.threads * 3 // 4))
@@ -74,7 +75,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     """Serve the route, if PROXY_ALLOW names anything; it takes any method, so it is no blueprint's."""
     if settings.proxy_base_url is None or not settings.proxy_allow:
         return
-    app.extensions["passthrough"] = Passthrough(settings.proxy_base_url, settings)
+    app.extensions["passthrough"] = Passthrough(settings.proxy_base_url, settings, app.extensions["metrics"])
     app.url_map.converters["rest"] = _Rest
     app.url_map.add(Rule(f"{PREFIX}/<rest:path>", endpoint="passthrough"))
     app.view_functions["passthrough"] = forward
@@ -148,7 +149,7 @@ def _body(passthrough: Passthrough) -> RequestBody | None:
 def _send(passthrough: Passthrough, target: str, body: RequestBody | None) -> requests.Response:
     fields = headers.outgoing_all(request.headers, asker(), g.token, passthrough.pseudonym)
     outgoing = hooked(Outgoing(group(), request.method, target, fields, body, g.token))
-    g.backend_started = time.monotonic()
+    start_at_the_backend()
     reply = passthrough.upstream.send(
         outgoing.method, outgoing.target, outgoing.headers, outgoing.body, bounds_body=False
     )

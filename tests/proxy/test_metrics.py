@@ -24,6 +24,19 @@ def test_requests_are_counted_by_rule_method_and_status(client, backend):
     assert "made" not in text.lower()
 
 
+def test_connections_are_counted_as_they_open(client, backend):
+    """Many more than a few, and the backend closes what should stay open."""
+    backend.answer("GET /api/vehicles", json=[])
+    for _ in range(3):
+        client.get("/api/vehicles")
+
+    text = client.get("/metrics").text
+
+    assert "bff_backend_connections_opened_total 1.0" in text
+    assert "bff_backend_requests_in_flight 0.0" in text
+    assert "bff_requests_in_flight 1.0" in text
+
+
 @pytest.mark.parametrize(
     ("app_env", "token", "sent", "status"),
     [
