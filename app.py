@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 from flask.json.provider import DefaultJSONProvider
@@ -13,10 +13,14 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import config
 import proxy
+from client_address import ClientAddress
 from config import Settings, SettingsError
 from proxy import logs
 from proxy.hooks import Hooks
 from raw_path import RawPath
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 SANDBOX_DATABASE = Path("var/sandbox.sqlite3")
 
@@ -35,6 +39,8 @@ def create_app(settings: Settings | None = None, hooks: Hooks | None = None) -> 
     settings = settings or config.load()
     logs.configure(settings)
     app = Flask("bff", static_folder=None)
+    if settings.app_env == "production":
+        app.debug = False  # whatever FLASK_DEBUG says
     app.extensions["welcome"] = f"KilomeTracker BFF: http://localhost:{settings.port}"
     if settings.api_base_url is None:
         settings = _with_sandbox(app, settings)
@@ -47,8 +53,10 @@ def create_app(settings: Settings | None = None, hooks: Hooks | None = None) -> 
     proxy.init_app(app, settings, hooks or Hooks())
 
     hops = settings.trusted_proxies
-    with_client = ProxyFix(RawPath(app.wsgi_app), x_for=hops, x_proto=hops, x_host=hops)
-    app.wsgi_app = with_client  # type: ignore[method-assign]
+    served: WSGIApplication = RawPath(app.wsgi_app)
+    if hops:
+        served = ProxyFix(ClientAddress(served), x_for=hops, x_proto=hops, x_host=hops)
+    app.wsgi_app = served  # type: ignore[method-assign, assignment]
     return app
 
 

@@ -23,11 +23,12 @@ if not METRICS.name.startswith(_OWN_FOLDER):
 
 # ruff: noqa: E402
 import errno
-import logging
 import signal
 import socket
 import sys
 from typing import TYPE_CHECKING, cast
+
+import structlog
 
 from config import SettingsError, load
 from proxy import logs
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
     from gunicorn.workers.base import Worker
 
-log = logging.getLogger("bff")
+log = structlog.get_logger()
 
 try:
     settings = load()
@@ -73,7 +74,8 @@ control_socket_disable = True  # nobody needs to steer a running server through 
 forwarded_allow_ips = ""
 secure_scheme_headers: dict[str, str] = {}
 
-logconfig_dict = logs.dictionary(settings)  # gunicorn's own lines like ours
+logs.configure(settings)
+logconfig_dict = logs.of_libraries(settings)  # gunicorn's own lines like ours
 
 
 def on_starting(_server: "Arbiter") -> None:
@@ -99,7 +101,7 @@ def child_exit(_server: "Arbiter", worker: "Worker") -> None:
 def when_ready(_server: "Arbiter") -> None:
     """Say with what the service starts."""
     told = {"app_env": settings.app_env, "port": settings.port, "workers": workers, "threads": threads}
-    log.info("started", extra=told)
+    log.info("started", **told)
 
 
 def on_reload(_server: "Arbiter") -> None:

@@ -1,27 +1,26 @@
 """gunicorn's threaded worker, made strict.
 
-It refuses what two servers could read in two ways, waits for no browser for ever, answers what it refuses in our one
-shape, and names neither itself nor its version.
+It refuses what two servers could read in two ways, lets no browser hold what others wait for, answers what it refuses
+in our one shape, and names neither itself nor its version.
 """
 
 import json
-import logging
-import re
 import socket
 import struct
 import time
 import uuid
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
+import structlog
 from gunicorn import util
 from gunicorn.http import wsgi
+from gunicorn.http.body import ChunkedReader
 from gunicorn.http.errors import (
     ConfigurationProblem,
-    InvalidHeader,
-    InvalidHeaderName,
-    InvalidRequestLine,
     InvalidResponseHeader,
     InvalidResponseHeaderName,
     LimitRequestHeaders,
@@ -35,21 +34,18 @@ from gunicorn.workers import gthread
 from config import Settings
 from proxy.errors import BadRequest, BffError, TooLarge
 from proxy.headers import ON_EVERY_RESPONSE
+from proxy.metrics import Metrics
+from request_head import require_one_meaning
 
 if TYPE_CHECKING:
     from flask import Flask
     from gunicorn.http.message import Request
 
-log = logging.getLogger("bff")
+log = structlog.get_logger()
 
-_HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")  # RFC 9110 §7.2
-# To WSGI, `X_Request_ID` and `X-Request-ID` are one name (PEP 3333); these are read here, under the latter.
-_READ_HERE = frozenset(
-    "CONTENT-LENGTH CONTENT-TYPE TRANSFER-ENCODING X-FORWARDED-FOR X-FORWARDED-PROTO X-FORWARDED-HOST X-FORWARDED-PORT "
-    "X-FORWARDED-PREFIX X-REQUEST-ID SEC-FETCH-SITE ACCESS-CONTROL-REQUEST-METHOD ACCESS-CONTROL-REQUEST-HEADERS "
-    "MAX-FORWARDS USER-AGENT ACCEPT-LANGUAGE SCRIPT-NAME PATH-INFO REMOTE-ADDR".split()
-)
 _LONGEST_REST = 64 * 1024  # of a body that nobody wants: beyond it gunicorn closes, and would not have said so
+_LINGER_SECONDS = 0.3
+_SILENCE_SECONDS = 0.05
 _CLIENT_ERRORS = {LimitRequestLine: 414, LimitRequestHeaders: 431}
 _SERVER_ERRORS = (ConfigurationProblem, InvalidResponseHeader, InvalidResponseHeaderName)
 
@@ -60,7 +56,10 @@ class StrictWorker(gthread.ThreadWorker):
     def load_wsgi(self) -> None:
         """Load the application, and put our connection and response into the places of gunicorn's."""
         super().load_wsgi()
-        settings: Settings = cast("Flask", self.wsgi).extensions["settings"]
+        app = cast("Flask", self.wsgi)
+        settings: Settings = app.extensions["settings"]
+        self._metrics: Metrics = app.extensions["metrics"]
+        self._longest_body = max(settings.max_content_length, settings.proxy_max_content_length)
         # It has no setting for either. Both are looked up by name for each connection and each response.
         gthread.TConn = partial(_Connection, settings)
         wsgi.Response = _Response
@@ -68,12 +67,17 @@ class StrictWorker(gthread.ThreadWorker):
     def handle(self, conn: Any) -> Any:
         """Serve the next request of a connection, in a thread of the pool."""
         conn.expect_head()
-        return super().handle(conn)
+        goes_on = super().handle(conn)
+        if goes_on is False:
+            conn.linger()
+        return goes_on
 
     def handle_request(self, req: "Request", conn: Any) -> bool:
         """Serve a request whose head was understood, if no other server can have understood it in another way."""
         conn.expect_body()
         require_one_meaning(req)
+        if isinstance(req.body.reader, ChunkedReader):
+            req.body.reader.parse_chunk_size = _bounded(req.body.reader.parse_chunk_size, self._longest_body)
         return bool(super().handle_request(req, conn))
 
     def handle_error(self, _req: object, client: socket.socket, addr: object, exc: BaseException) -> None:
@@ -83,21 +87,44 @@ class StrictWorker(gthread.ThreadWorker):
         # Types alone: what the parser says quotes the request, and that may be a Cookie line without its colon.
         trace = exc if status >= 500 else None
         fields = {"status": status, "code": error.code, "client": _address(addr), "request_id": request_id}
-        level = logging.ERROR if trace else logging.INFO
-        log.log(level, "refused", extra={**fields, "detail": type(exc).__name__}, exc_info=trace)
-        try:
+        self._metrics.refused(error.code)
+        tell = log.error if trace else log.info
+        tell("refused", **fields, detail=type(exc).__name__, exc_info=trace)
+        with suppress(OSError):  # the browser has gone
             util.write_nonblock(client, _response(status, error, request_id))
-        except OSError:
-            log.debug("the browser has gone")
+
+    def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
+        """Whether another request may follow (called by `handle`): not after a body whose rest is none.
+
+        Its failure is no second answer to the request that has just had one; a proxy would give it to the next user.
+        """
+        try:
+            return bool(super()._keepalive_after(conn, keepalive))
+        except Exception:  # whatever a body can fail with
+            return False
 
 
 class _Connection(gthread.TConn):
-    """One that a browser cannot hold by silence, nor byte by byte (in a thread that others wait for)."""
+    """One that a browser cannot hold by silence, nor byte by byte, in a thread that others wait for."""
 
     def __init__(self, settings: Settings, *arguments: Any) -> None:
-        super().__init__(*arguments)
         self._settings = settings
         self._give_up = 0.0
+        super().__init__(*arguments)
+
+    @property
+    def timeout(self) -> float | None:
+        """When gunicorn closes it while nothing comes (monotonic seconds); READ_TIMEOUT, before the first request."""
+        return self._timeout
+
+    @timeout.setter
+    def timeout(self, moment: float | None) -> None:
+        is_new = moment is not None and not self.initialized
+        self._timeout = min(moment or 0.0, time.monotonic() + self._settings.read_timeout) if is_new else moment
+
+    def wait_for_data(self, timeout: float) -> bool:
+        """Whether the first bytes are there; gunicorn would spend five seconds of a thread on each that is silent."""
+        return bool(super().wait_for_data(min(timeout, _SILENCE_SECONDS)))
 
     def init(self) -> None:
         """Make the parser, once the first bytes are there."""
@@ -117,6 +144,22 @@ class _Connection(gthread.TConn):
     def seconds_left(self) -> float:
         """How long the browser may let us wait now: READ_TIMEOUT for some bytes, and no longer than for the whole."""
         return min(self._settings.read_timeout, self._give_up - time.monotonic())
+
+    def linger(self) -> None:
+        """Say that nothing follows, and read on for a moment: closed at once, unread bytes would reset the connection
+        under the answer (RFC 9112 §9.6).
+        """
+        give_up = time.monotonic() + _LINGER_SECONDS
+        with suppress(OSError):
+            self.sock.shutdown(socket.SHUT_WR)
+            while (left := give_up - time.monotonic()) > 0:
+                self.sock.settimeout(left)
+                if not self.sock.recv(_LONGEST_REST):
+                    return
+
+    def close(self, graceful: bool = False) -> None:  # noqa: ARG002 - gunicorn's signature
+        """Close at once: gunicorn would linger for two seconds, in the one thread that serves all connections."""
+        super().close(graceful=False)
 
 
 class _Unreader(SocketUnreader):
@@ -149,53 +192,24 @@ class _Response(wsgi.Response):
     def should_close(self) -> bool:
         """Whether the connection ends with this response: also where the next request's beginning is not known."""
         body = self.req.body
-        rest = getattr(body.reader, "length", 0)
-        return body.failed or rest > _LONGEST_REST or bool(super().should_close())
+        is_lost = body.failed or getattr(body.reader, "length", 0) > _LONGEST_REST
+        return is_lost or self.status_code == TooLarge.status or bool(super().should_close())
 
     def default_headers(self) -> list[str]:
         """The status line and the fields of the connection."""
         return [line for line in super().default_headers() if not line.startswith("Server:")]
 
 
-def require_one_meaning(request: "Request") -> None:
-    """Refuse what gunicorn's parser lets through and another server may read otherwise; join its Cookie lines.
+def _bounded(parse: Callable[..., tuple[int, bytes]], most: int) -> Callable[..., tuple[int, bytes]]:
+    """gunicorn's reader of chunk sizes, less those that no body may have: it would wait for all their bytes."""
 
-    Raises:
-        ParseException: RFC 9112 §3.2 (Host, request target), §6.1 (transfer codings); or a name with underscores that
-            WSGI takes for one with hyphens. Other names with underscores are dropped, as nginx does.
-    """
-    host, cookies, kept = "", [], []
-    for name, value in request.headers:
-        if name == "COOKIE":
-            cookies.append(value)
-            continue
-        if name == "HOST":
-            host = value
-        elif "_" in name:
-            if name.replace("_", "-") in _READ_HERE:
-                raise InvalidHeaderName(name)
-            continue
-        elif name == "TRANSFER-ENCODING" and value.lower() != "chunked":
-            raise InvalidHeader(name)
-        kept.append((name, value))
-    if not _HOST.fullmatch(host) and (host or request.version >= (1, 1)):
-        raise InvalidHeader("HOST")
-    if not _is_target(request.uri, request.method, host):
-        raise InvalidRequestLine(request.uri)
-    if cookies:
-        kept.append(("COOKIE", "; ".join(cookies)))  # RFC 9113 §8.2.3; WSGI would join them with a comma
-    request.headers = kept
+    def parse_chunk_size(*arguments: Any, **named: Any) -> tuple[int, bytes]:
+        size, rest = parse(*arguments, **named)
+        if size > most:
+            raise TooLarge("a chunk is larger than any body may be")
+        return size, rest
 
-
-def _is_target(target: str, method: str, host: str) -> bool:
-    """Whether a request target is a path, `*`, or a URL whose authority is the Host (RFC 9112 §3.2)."""
-    if "#" in target:
-        return False
-    if target.startswith("/"):
-        return True
-    scheme, _, rest = target.partition("://")
-    is_url = scheme.lower() in {"http", "https"} and re.split("[/?]", rest, maxsplit=1)[0].lower() == host.lower()
-    return (is_url and host != "") or (target == "*" and method == "OPTIONS")
+    return parse_chunk_size
 
 
 def _refusal(error: BaseException) -> tuple[int, BffError]:

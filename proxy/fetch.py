@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from config import Settings
 from proxy import headers, strict_json
 from proxy.cookies import parse_cookies
-from proxy.errors import BadRequest, NotFound, NotSignedIn, TooLarge
+from proxy.errors import BadRequest, BffError, NotFound, NotSignedIn, TooLarge
 from proxy.hooks import Hooks, Outgoing
 from proxy.metrics import Metrics
 from proxy.tokens import Token, TokenSource
@@ -176,7 +176,7 @@ def json_body(*required: str, missing: str = "Faltan campos requeridos") -> Json
     if request.mimetype != "application/json":
         raise BadRequest("the body is not application/json")
     try:
-        body.fields = strict_json.parse(body)
+        body.fields = strict_json.parse_unambiguous(body)
     except ValueError as error:
         raise BadRequest("the body is not JSON") from error
     if not isinstance(body.fields, dict):
@@ -190,7 +190,7 @@ def _whole_body() -> bytes:
     settings: Settings = current_app.extensions["settings"]
     try:
         body = request.get_data()
-    except HTTPException:
+    except (BffError, HTTPException):
         raise
     except Exception as error:  # each server has its own for a chunk that is none
         raise BadRequest("the browser's body broke off") from error

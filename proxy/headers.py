@@ -58,7 +58,7 @@ _NOT_A_REFERENCE = re.compile(r"[\x00-\x20\x7f\\]")  # browsers read a backslash
 ON_EVERY_RESPONSE = (
     ("Cache-Control", "no-store"),
     ("X-Content-Type-Options", "nosniff"),
-    ("Content-Security-Policy", "sandbox; default-src 'none'; frame-ancestors 'none'"),
+    ("Content-Security-Policy", "sandbox; default-src 'none'; base-uri 'none'; frame-ancestors 'none'"),
     ("X-Frame-Options", "DENY"),  # for browsers that do not know frame-ancestors
     ("Cross-Origin-Resource-Policy", "same-origin"),
     ("Referrer-Policy", "no-referrer"),

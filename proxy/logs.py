@@ -1,23 +1,30 @@
-"""How the log looks: JSON lines on stdout in production, a line for people elsewhere (twelve-factor app, XI).
+"""How the log looks: JSON lines on stdout in production, lines for people elsewhere (twelve-factor app, XI).
 
-An event is a name and fields: `log.info("signed_in", extra={"user": "…"})`.
+An event is a name and fields: `log.info("signed_in", user="…")`. structlog writes it; what libraries say by `logging`
+comes out in the same shape.
 """
 
 import json
 import logging.config
+import sys
+from collections.abc import Mapping, MutableMapping
+from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
 
-from pythonjsonlogger.core import RESERVED_ATTRS
-from pythonjsonlogger.json import JsonFormatter
+import orjson
+import structlog
+from structlog.typing import Processor
 
 from config import Settings
 
-_OURS = frozenset({"taskName", "color_message", "message", "asctime", *RESERVED_ATTRS})
+Event = MutableMapping[str, Any]
+
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
 class Pseudonyms:
-    """Names for users and accounts in the log: the same for the same one, and nothing to find them out by.
+    """Names for users and accounts: the same for the same one, and nothing to find them out by.
 
     Args:
         key: Whoever has it can tell whether a name is a given user's.
@@ -31,70 +38,88 @@ class Pseudonyms:
         return blake2b(text.encode("utf-8", "replace"), digest_size=8, key=self._key).hexdigest()
 
 
-class Lines(logging.Formatter):
-    """A line for people: the time, the event, and its fields; a request in the order in which one reads it."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The record as text; what came from elsewhere cannot begin a line of its own."""
-        fields = {name: value for name, value in vars(record).items() if name not in _OURS and value is not None}
-        event = record.getMessage()
-        if event == "request":
-            event = "{method} {path} {status} {duration_ms} ms".format_map(fields)
-            fields = {name: fields[name] for name in ("code", "detail", "request_id") if name in fields}
-        else:
-            event = event.encode("unicode_escape").decode() if not event.isprintable() else event
-        told = "".join(f" {name}={_one_line(value)}" for name, value in fields.items())
-        trace = "\n" + self.formatException(record.exc_info) if record.exc_info else ""
-        return f"{self.formatTime(record, '%H:%M:%S')} {record.levelname} {event}{told}{trace}"
-
-
 def configure(settings: Settings) -> None:
-    """Send the log to stdout, unless whoever runs us has said where it goes; keep secrets out of it in any case."""
+    """Send the log to stdout, that of libraries too, unless whoever runs us has said where it goes."""
+    if not structlog.is_configured():
+        last = _as_json if settings.app_env == "production" else _as_line
+        structlog.configure(
+            processors=[structlog.processors.format_exc_info, _stamp, last],
+            wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[settings.log_level]),
+            logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
+            cache_logger_on_first_use=True,
+        )
     if not logging.getLogger().handlers:
-        logging.config.dictConfig(dictionary(settings))
-    # Both write request targets, and a password-reset token is part of one.
+        logging.config.dictConfig(of_libraries(settings))
+    # Both write request targets, and a password-reset token is part of one; Flask-Limiter writes whose attempt it was.
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     logging.getLogger("werkzeug").addFilter(_is_no_request_line)
+    logging.getLogger("flask-limiter").setLevel(logging.ERROR)
 
 
-def dictionary(settings: Settings) -> dict[str, Any]:
-    """The configuration of `logging`, gunicorn's own log included."""
+def of_libraries(settings: Settings) -> dict[str, Any]:
+    """The configuration of `logging`: gunicorn and others, in the shape of our own events."""
     level = settings.log_level.upper()
+    is_production = settings.app_env == "production"
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {
-            "json": {
-                "()": JsonFormatter,
-                "fmt": ["levelname", "message"],
-                "timestamp": "time",
-                "rename_fields": {"levelname": "level", "message": "event"},
-            },
-            "lines": {"()": Lines},
-        },
+        "formatters": {"event": {"()": _formatter, "as_json": is_production}},
         "handlers": {
-            "stdout": {
-                "class": "logging.StreamHandler",
-                "stream": "ext://sys.stdout",
-                "formatter": "json" if settings.app_env == "production" else "lines",
-            }
+            "stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "event"},
         },
         "root": {"level": level, "handlers": ["stdout"]},
         "loggers": {
-            "gunicorn.error": {
-                "level": level if settings.app_env == "production" else "WARNING",
-                "handlers": [],
-                "propagate": True,
-            },
+            "gunicorn.error": {"level": level if is_production else "WARNING", "handlers": [], "propagate": True},
         },
     }
 
 
-def _is_no_request_line(record: logging.LogRecord) -> bool:
-    return "HTTP/1." not in record.getMessage()
+def _formatter(*, as_json: bool) -> logging.Formatter:
+    last = _as_json if as_json else _as_line
+
+    def as_text(logger: object, level: str, event: Event) -> str:
+        return last(logger, level, event).decode()
+
+    without_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    collect: list[Processor] = [structlog.stdlib.ExtraAdder(), structlog.processors.format_exc_info, _stamp]
+    return structlog.stdlib.ProcessorFormatter(foreign_pre_chain=collect, processors=[without_meta, as_text])
 
 
-def _one_line(value: object) -> str:
+def _stamp(_logger: object, level: str, event: Event) -> Event:
+    """When, how bad and what; in front of everything else."""
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return {"time": now, "level": level, "event": event.pop("event"), **event}
+
+
+def _as_json(_logger: object, _level: str, event: Event) -> bytes:
+    """The event as JSON, in which nothing that came from elsewhere can end a line."""
+    try:
+        return orjson.dumps(event)
+    except TypeError:  # half a surrogate pair, or an object: rare, and no reason to lose the event
+        return json.dumps(event, default=str).encode()
+
+
+def _as_line(_logger: object, _level: str, event: Event) -> bytes:
+    """The event as a line for people; a request in the order in which one reads it."""
+    fields = {name: value for name, value in event.items() if value is not None}
+    begins = f"{fields.pop('time')[11:19]} {fields.pop('level').upper()}"
+    name, trace = fields.pop("event"), fields.pop("exception", "")
+    if name == "request":
+        name, fields = _request(fields)
+    told = "".join(f" {field}={_one_word(value)}" for field, value in fields.items())
+    return f"{begins} {name if name.isprintable() else _one_word(name)}{told}{trace and chr(10)}{trace}".encode()
+
+
+def _request(fields: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    rest = {name: fields[name] for name in ("code", "detail", "request_id") if name in fields}
+    return "{method} {path} {status} {duration_ms} ms".format_map(fields), rest
+
+
+def _one_word(value: object) -> str:
     """A word as it is, anything else as JSON, which has no line breaks."""
     text = str(value)
     return text if text.isascii() and text.isprintable() and " " not in text and text else json.dumps(text)
+
+
+def _is_no_request_line(record: logging.LogRecord) -> bool:
+    return "HTTP/1." not in record.getMessage()

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from platform import python_version
-from typing import Any
+from typing import Any, NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.mmap_dict import MmapedDict
@@ -17,6 +17,12 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 _METHODS = frozenset("GET HEAD POST PUT PATCH DELETE OPTIONS".split())
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0)
+
+
+class _Told(NamedTuple):
+    requests: Counter
+    seconds: Histogram
+    backend_seconds: Histogram
 
 
 class Metrics:
@@ -29,6 +35,7 @@ class Metrics:
 
     def __init__(self, folder: str | None) -> None:
         self._folder = folder
+        self._told: dict[tuple[str, str, int], _Told] = {}
         ours = self._registry = CollectorRegistry()
         self._requests = Counter("bff_requests", "Requests answered.", ["route", "method", "status"], registry=ours)
         self._seconds = Histogram(
@@ -68,13 +75,25 @@ class Metrics:
             seconds: To the end of the response.
             backend_seconds: The part of them at the backend; None when it was not asked.
         """
-        route, method, code = fields["route"], fields["method"], fields["code"]
-        self._requests.labels(route, method if method in _METHODS else "other", fields["status"]).inc()
-        self._seconds.labels(route).observe(seconds)
+        key = fields["route"], fields["method"] if fields["method"] in _METHODS else "other", fields["status"]
+        told = self._told.get(key) or self._tell(*key)
+        told.requests.inc()
+        told.seconds.observe(seconds)
         if backend_seconds is not None:
-            self._backend_seconds.labels(route).observe(backend_seconds)
-        if code:
-            self._refusals.labels(code).inc()
+            told.backend_seconds.observe(backend_seconds)
+        if fields["code"]:
+            self.refused(fields["code"])
+
+    def _tell(self, route: str, method: str, status: int) -> "_Told":
+        """The instruments for one kind of request; to find them by their labels takes longer than to count."""
+        requests = self._requests.labels(route, method, status)
+        told = _Told(requests, self._seconds.labels(route), self._backend_seconds.labels(route))
+        self._told[route, method, status] = told
+        return told
+
+    def refused(self, code: str) -> None:
+        """Count a request that was answered by the BFF itself; alone, of one that was not understood."""
+        self._refusals.labels(code).inc()
 
     def text(self) -> bytes:
         """Everything in Prometheus's text format."""

@@ -1,12 +1,12 @@
 """What an operator sees of a request: its id, one event in the log, and the metrics."""
 
-import logging
 import re
 import time
 import uuid
 from functools import partial
 from typing import Any
 
+import structlog
 from flask import Flask, Response, current_app, g, request
 
 from config import Settings
@@ -14,7 +14,7 @@ from proxy.logs import Pseudonyms
 from proxy.metrics import Metrics
 from proxy.tokens import Token
 
-log = logging.getLogger("bff")
+log = structlog.get_logger()
 
 _FORWARDING_FIELDS = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -103,7 +103,8 @@ def _tell(metrics: Metrics, fields: dict[str, Any], noted: dict[str, Any]) -> No
         fields["bytes_out"] = noted["response_body"].passed
     metrics.in_flight.dec()
     metrics.answered(fields, seconds, backend_seconds)
-    log.log(logging.WARNING if fields["status"] >= 500 else logging.INFO, "request", extra=fields)
+    tell = log.warning if fields["status"] >= 500 else log.info
+    tell("request", **fields)
 
 
 class _ForwardingFieldWarning:
@@ -117,4 +118,4 @@ class _ForwardingFieldWarning:
         if sent and not self._said:
             self._said = True
             detail = f"{sent[0]} arrives and is ignored: set TRUSTED_PROXIES to the number of proxies in front"
-            log.warning("forwarding_field_ignored", extra={"detail": detail})
+            log.warning("forwarding_field_ignored", detail=detail)

@@ -2,28 +2,32 @@
 
 import contextvars
 import ipaddress
-import logging
 import math
+import re
 import time
+import unicodedata
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from hashlib import sha256
+from hashlib import blake2b
 
+import structlog
 from flask import Flask, g, request
 from flask_limiter import Limiter, RateLimitExceeded
 
 from config import Settings
 from proxy import strict_json
 from proxy.errors import RateLimited
+from proxy.logs import Pseudonyms
 from proxy.metrics import Metrics
 
-log = logging.getLogger("bff")
+log = structlog.get_logger()
 
 _LOGIN = "auth.login"
 _LIMITED = frozenset({_LOGIN, "auth.register", "auth.request_password_reset", "auth.reset_password"})
 _LONGEST_WAIT_SECONDS = 0.04  # for a storage that is another machine's; without an answer the attempt is let through
 _PAUSE_SECONDS = 1.0  # after that, before it is asked again
-_LONGEST_EMAIL = 320  # RFC 5321 §4.5.3.1; what is longer is no account
+# Backends trim what they call blank, and not all of them the same: to Python U+FEFF is none, to JavaScript it is one.
+_INVISIBLE = re.compile(r"[\s\u00ad\u200b-\u200f\u2060-\u2064\ufeff]+")
 
 
 def init_app(app: Flask, settings: Settings, metrics: Metrics) -> None:
@@ -45,16 +49,27 @@ def init_app(app: Flask, settings: Settings, metrics: Metrics) -> None:
         settings.ratelimit_auth, key_func=lambda: g.account, exempt_when=lambda: not g.account, scope="account"
     )
     attempt = by_client(by_account(_attempt))
-    guard = app.extensions["attempts"] = _Guard(limiter, attempt, metrics, is_remote=is_remote)
+    # The same in every instance before one backend, whatever its secrets are: they count together.
+    pseudonyms = Pseudonyms(blake2b((settings.api_base_url or "").encode(), person=b"bff attempts").digest())
+    guard = app.extensions["attempts"] = _Guard(limiter, attempt, pseudonyms, metrics, is_remote=is_remote)
     app.before_request(guard)
 
 
 class _Guard:
     """Lets an attempt pass, or does not; a storage that cannot be asked in time lets it pass."""
 
-    def __init__(self, limiter: Limiter, attempt: Callable[[], None], metrics: Metrics, *, is_remote: bool) -> None:
+    def __init__(
+        self,
+        limiter: Limiter,
+        attempt: Callable[[], None],
+        pseudonyms: Pseudonyms,
+        metrics: Metrics,
+        *,
+        is_remote: bool,
+    ) -> None:
         self._limiter = limiter
         self._attempt = attempt
+        self._pseudonyms = pseudonyms
         self._metrics = metrics
         self._threads = ThreadPoolExecutor(8, "ratelimit") if is_remote else None
         self.ask_again_at = 0.0
@@ -62,7 +77,7 @@ class _Guard:
     def __call__(self) -> None:
         if request.endpoint not in _LIMITED or request.method == "OPTIONS" or time.monotonic() < self.ask_again_at:
             return
-        g.account = _account()
+        g.account = _account(self._pseudonyms)
         try:
             seconds = self._seconds_to_wait()
         except Exception as error:  # each storage has its own
@@ -90,7 +105,7 @@ class _Guard:
         self.ask_again_at = time.monotonic() + _PAUSE_SECONDS
         self._metrics.ratelimit_storage_failures.inc()
         detail = f"{type(error).__name__}: RATELIMIT_STORAGE_URI does not answer, attempts are not counted meanwhile"
-        log.warning("ratelimit_storage_failed", extra={"detail": detail})
+        log.warning("ratelimit_storage_failed", detail=detail)
 
 
 def _attempt() -> None:
@@ -110,14 +125,14 @@ def _client() -> str:
     return str(ipaddress.ip_network((address, 64), strict=False))
 
 
-def _account() -> str:
-    """The account that a login names, hashed: a storage is no place for addresses. Empty when it names none."""
+def _account(pseudonyms: Pseudonyms) -> str:
+    """The account that a login names, under a pseudonym: a storage is no place for addresses. Empty: it names none."""
     if request.endpoint != _LOGIN:
         return ""
     try:
-        body = strict_json.parse(request.get_data())
+        body = strict_json.parse_unambiguous(request.get_data())
     except Exception:  # not JSON, too large, cut short: the view says so, and the backend hears nothing
         return ""
     email = body.get("email") if isinstance(body, dict) else None
-    name = email.strip().casefold() if isinstance(email, str) else ""
-    return sha256(name.encode("utf-8", "replace")).hexdigest() if 0 < len(name) <= _LONGEST_EMAIL else ""
+    name = _INVISIBLE.sub("", unicodedata.normalize("NFKC", email)).casefold() if isinstance(email, str) else ""
+    return pseudonyms.of(name) if name else ""

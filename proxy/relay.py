@@ -1,12 +1,12 @@
 """What the browser gets back: the backend's reply, or an error, always as JSON."""
 
 import json
-import logging
 import re
 import time
 from functools import partial
 
 import requests
+import structlog
 from flask import Flask, Response, current_app, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
@@ -15,7 +15,7 @@ from proxy.errors import BackendInvalid, BadRequest, BffError, MethodNotAllowed,
 from proxy.hooks import Hooks
 from proxy.upstream import read_body
 
-log = logging.getLogger("bff")
+log = structlog.get_logger()
 
 _DUPLICATE_KEY = re.compile(r"E11000 duplicate key .*?\bindex: (?P<field>\w+?)_1\b")
 _LONGEST_DATABASE_ERROR = 1000
@@ -135,5 +135,5 @@ def _show_http(error: HTTPException) -> Response:
 
 
 def _show_defect(error: Exception) -> Response:
-    log.error("defect", extra={"detail": type(error).__name__, "request_id": g.get("request_id")}, exc_info=error)
+    log.error("defect", detail=type(error).__name__, request_id=g.get("request_id"), exc_info=error)
     return _show(BffError(type(error).__name__))

@@ -1,8 +1,9 @@
 """What keeps a browser out of trouble: requests of other sites, who may call across origins, and response headers."""
 
-import logging
+import re
 from functools import partial
 
+import structlog
 from flask import Flask, Response, g, request
 from flask_cors import CORS
 
@@ -12,7 +13,7 @@ from proxy.headers import ON_EVERY_RESPONSE
 
 Fields = tuple[tuple[str, str], ...]
 
-log = logging.getLogger("bff")
+log = structlog.get_logger()
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110 §9.2.1
 # RFC 6797 §6.1. Not includeSubDomains: whether all hosts below ours have TLS is for whoever owns them to say.
@@ -26,7 +27,8 @@ def init_app(app: Flask, settings: Settings) -> None:
     if settings.cors_origins:
         CORS(
             app,
-            origins=list(settings.cors_origins),  # exact ones: flask-cors would take `*`, with credentials
+            # Exact ones: flask-cors would take `*`, with credentials, and a text in any case.
+            origins=[re.compile(rf"{re.escape(origin)}\Z") for origin in settings.cors_origins],
             supports_credentials=True,
             expose_headers=["X-Request-ID", "X-BFF-Error", "Retry-After"],
             max_age=600,
@@ -40,20 +42,21 @@ def _refuse_cross_site(settings: Settings) -> None:
 
     The browser says where a request comes from in `Sec-Fetch-Site`, which no script can set; an old browser, or one on
     plain HTTP, in `Origin`; curl says neither, and has no cookie that it was not given. A sibling subdomain is another
-    site too. Safe methods pass, but for next-auth's cookie: it is SameSite=Lax, so a mere link carries it.
+    site too. Safe methods pass where the cookie is SameSite=Strict; another, like next-auth's, comes with a mere link.
 
     Raises:
         CrossSite: It comes from elsewhere, and not from an origin of CSRF_TRUSTED_ORIGINS.
     """
-    is_safe = request.method in _SAFE and settings.token_source == "cookie"
-    if is_safe or request.blueprint == "health":  # by what was matched: a path can be written in more ways than one
+    is_strict = settings.token_source == "cookie" and settings.token_cookie_samesite == "Strict"
+    is_harmless = is_strict and request.method in _SAFE
+    if is_harmless or request.blueprint == "health":  # by what was matched: a path can be written in more ways than one
         return
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     if site in {"same-origin", "none"} or origin in settings.csrf_trusted_origins:
         return
     if site or (origin and origin.partition("://")[2] != request.host):
         fields = {"site": site, "origin": origin, "host": request.host, "client": request.remote_addr}
-        log.warning("cross_site_refused", extra={**fields, "request_id": g.request_id})
+        log.warning("cross_site_refused", **fields, request_id=g.request_id)
         raise CrossSite("Sec-Fetch-Site says so" if site else "Origin is not our host")
 
 

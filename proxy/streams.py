@@ -1,16 +1,16 @@
 """Bodies that pass in pieces, in both directions, without ever being whole in memory."""
 
 import errno
-import logging
 from collections.abc import Iterator
 from typing import Protocol
 
 import requests
+import structlog
 
 from proxy.errors import BadRequest, BffError, TooLarge
 from proxy.upstream import read_piece
 
-log = logging.getLogger("bff")
+log = structlog.get_logger()
 
 _PIECE_BYTES = 64 * 1024
 
@@ -64,6 +64,8 @@ class RequestBody:
         """Whatever goes wrong here is the browser's, and each server has errors of its own for it."""
         try:
             return self._stream.read(size)
+        except BffError:
+            raise
         except Exception as error:
             raise BadRequest("the browser's body broke off") from error
 
@@ -96,5 +98,5 @@ class ResponseBody:
                 self.passed += len(piece)
                 yield piece
         except BffError as error:
-            log.warning("cut_short", extra={"code": error.code, "detail": str(error)})
+            log.warning("cut_short", code=error.code, detail=str(error))
             raise ConnectionResetError(errno.ECONNRESET, "the backend's body was cut short") from None

@@ -1,6 +1,7 @@
 """JSON as RFC 8259 has it: in UTF-8, without NaN and infinities, and never so deep that reading it fails."""
 
 import json
+import math
 from typing import Any, NoReturn
 
 
@@ -16,6 +17,19 @@ def parse(text: bytes) -> Any:
         raise ValueError("nested too deep") from error
 
 
+def parse_unambiguous(text: bytes) -> Any:
+    """The value that a document spells, if every reader takes it for the same (RFC 8259 §4, §6).
+
+    Raises:
+        ValueError: As `parse`; or an object has a name twice, or a number is beyond a double's range.
+    """
+    try:
+        document = text.decode("utf-8")
+        return json.loads(document, parse_constant=_refuse, object_pairs_hook=_unique, parse_float=_finite)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+
+
 def dumps(value: object) -> bytes:
     """A document that spells `value`.
 
@@ -23,6 +37,20 @@ def dumps(value: object) -> bytes:
         ValueError: A number in it is infinite: `1e999` is JSON, and to Python it is.
     """
     return json.dumps(value, allow_nan=False).encode()
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name stands twice in an object")
+    return found
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError("a number is too large")
+    return number
 
 
 def _refuse(name: str) -> NoReturn:

@@ -90,9 +90,13 @@ class TokenCookie:
         if self._fernet is None:
             return value
         try:
-            return self._fernet.decrypt(value).decode()
+            raw = base64.urlsafe_b64decode(value)
+            token = self._fernet.decrypt(value).decode()
         except (InvalidToken, ValueError):  # the latter for what is not ASCII, before and after
             raise NotSignedIn("the token cookie was not encrypted with one of the keys") from None
+        if base64.urlsafe_b64encode(raw).decode() != value:  # the decoder reads past what is not base64
+            raise NotSignedIn("the token cookie is not as we wrote it")
+        return token
 
 
 def parse_token(value: object) -> Token:

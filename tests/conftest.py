@@ -1,9 +1,11 @@
 """The fixtures that every test may use: settings, a backend, and a browser that is signed in or is not."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
+from typing import Any
 
 import hypothesis
 import pytest
+import structlog
 from flask.testing import FlaskClient
 
 from app import create_app
@@ -14,6 +16,17 @@ TOKEN = "a.b.c"
 
 hypothesis.settings.register_profile("house", deadline=None)  # a busy machine is no defect
 hypothesis.settings.load_profile("house")
+
+
+_LOG = structlog.testing.LogCapture()
+structlog.configure(processors=[_LOG])
+
+
+@pytest.fixture(autouse=True)
+def events() -> Iterator[list[MutableMapping[str, Any]]]:
+    """What is logged during a test: each event with its name under `event`, its level, and its fields."""
+    yield _LOG.entries
+    _LOG.entries.clear()
 
 
 @pytest.fixture

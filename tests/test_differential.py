@@ -437,7 +437,7 @@ REPLY_DIFFERENCES: dict[str, Callable[[Message], Message]] = {
         with_fields,
         {
             "x-content-type-options": "nosniff",
-            "content-security-policy": "sandbox; default-src 'none'; frame-ancestors 'none'",
+            "content-security-policy": "sandbox; default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
             "x-frame-options": "DENY",
             "cross-origin-resource-policy": "same-origin",
             "referrer-policy": "no-referrer",

@@ -52,7 +52,7 @@ MAY_IMPORT = {
     "proxy.metrics": set(),
     "proxy.logs": BOTTOM,
     "proxy.observability": BOTTOM | {"proxy.metrics", "proxy.logs", "proxy.tokens"},
-    "proxy.ratelimit": BOTTOM | {"proxy.metrics", "proxy.strict_json"},
+    "proxy.ratelimit": BOTTOM | {"proxy.metrics", "proxy.logs", "proxy.strict_json"},
     "proxy.health": BOTTOM | {"proxy.fetch", "proxy.metrics"},
     "proxy.api": {f"proxy.api.{group.name}" for group in GROUPS},
     **{f"proxy.api.{group.name}": PURE | {"proxy.fetch", "proxy.relay"} for group in GROUPS},
@@ -62,12 +62,14 @@ MAY_IMPORT = {
     "proxy": PURE
     | {f"proxy.{name}" for name in "fetch relay security ratelimit observability metrics health nextauth hooks".split()}
     | {"proxy.api", "proxy.api.passthrough"},
-    "app": BOTTOM | {"proxy", "proxy.logs", "proxy.hooks", "sandbox", "raw_path"},
+    "app": BOTTOM | {"proxy", "proxy.logs", "proxy.hooks", "sandbox", "raw_path", "client_address"},
     "wsgi": {"app", "config", "hooks"},
     "serve": {"config"},
     "doctor": BOTTOM | {"proxy.upstream"},
     "gunicorn.conf": {"config", "strict_worker", "proxy.logs", "proxy.metrics"},
-    "strict_worker": BOTTOM | {"proxy.headers"},
+    "request_head": set(),
+    "client_address": set(),
+    "strict_worker": {"request_head"} | BOTTOM | {"proxy.headers", "proxy.metrics"},
     "sandbox": {"sandbox", "raw_path"},
 }
 

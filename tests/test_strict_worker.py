@@ -11,7 +11,7 @@ from gunicorn.http.errors import ParseException
 from gunicorn.http.message import Request
 from gunicorn.http.unreader import IterUnreader
 
-from strict_worker import require_one_meaning
+from request_head import require_one_meaning
 from tests.backend import Backend
 from tests.server import Server
 

@@ -1,19 +1,19 @@
 """/api/auth: sign-in, sign-out, the signed-in user's own account. The only file that writes the token cookie."""
 
-import logging
 import time
 from typing import Any, TypedDict
 
+import structlog
 from flask import Blueprint, Response, current_app, g, jsonify, request
 
 from config import Settings
 from proxy.errors import BackendInvalid, BadRequest, NotFound, NotSignedIn
-from proxy.fetch import backend_path, bff_fetch, is_signed_in, json_body, needs_token, public, sent_cookies
+from proxy.fetch import JsonBody, backend_path, bff_fetch, is_signed_in, json_body, needs_token, public, sent_cookies
 from proxy.logs import Pseudonyms
 from proxy.relay import relay, without_token
 from proxy.tokens import Token, TokenCookie, parse_token
 
-log = logging.getLogger("bff")
+log = structlog.get_logger()
 
 bp = Blueprint("auth", __name__, url_prefix="/api/auth")
 bp.after_request(without_token)
@@ -41,9 +41,9 @@ class _CookieAttributes(TypedDict):
 def login() -> Response:
     """The user; their token goes into the cookie."""
     _require_own_cookie()
-    body = json_body("email", "password", missing="Email y password son requeridos")
-    reply = bff_fetch("POST", "/api/auth/login", body=body.only("email", "password"))
-    return _sign_in(relay(reply, otherwise="Error de autenticación"), str(body.fields["email"]))
+    credentials = _credentials()
+    reply = bff_fetch("POST", "/api/auth/login", body=credentials)
+    return _sign_in(relay(reply, otherwise="Error de autenticación"), credentials.fields["email"])
 
 
 @bp.post("/register")
@@ -129,6 +129,15 @@ def delete_dead_cookie(response: Response) -> Response:
     return _delete_sent_cookie(response) if needs_token() and not is_not_about_token else response
 
 
+def _credentials() -> JsonBody:
+    """What a login passes on: two texts. An object in the place of one is a query to some databases."""
+    missing = "Email y password son requeridos"
+    credentials = json_body("email", "password", missing=missing).only("email", "password")
+    if not all(isinstance(value, str) for value in credentials.fields.values()):
+        raise BadRequest("a credential is not text", message=missing)
+    return credentials
+
+
 def _require_own_cookie() -> None:
     settings: Settings = current_app.extensions["settings"]
     if settings.token_source != "cookie":
@@ -141,7 +150,7 @@ def _sign_in(response: Response, email: str) -> Response:
     fields = {"account": pseudonyms.of(email.strip().casefold()), "client": request.remote_addr}
     fields["request_id"] = g.request_id
     if response.status_code >= 400:
-        log.warning("sign_in_failed", extra={**fields, "status": response.status_code})
+        log.warning("sign_in_failed", **fields, status=response.status_code)
         return response
     session = _object(response.get_json())
     data = _object(session.get("data"))
@@ -150,7 +159,7 @@ def _sign_in(response: Response, email: str) -> Response:
     except NotSignedIn as error:
         raise BackendInvalid(str(error), message="La API no devolvió un token válido") from error
     response = _set_cookie(jsonify(success=True, user=session.get("user", data.get("user"))), token)
-    log.info("signed_in", extra={**fields, "user": pseudonyms.of(token.subject or token.value)})
+    log.info("signed_in", **fields, user=pseudonyms.of(token.subject or token.value))
     return response
 
 

@@ -38,7 +38,9 @@ def test_no_answer_is_shown_embedded_or_run_elsewhere(settings, backend, path):
     assert fields.getlist("Referrer-Policy") == ["no-referrer"]
     assert fields.getlist("X-Frame-Options") == ["DENY"]
     assert fields.getlist("Cross-Origin-Resource-Policy") == ["same-origin"]
-    assert fields.getlist("Content-Security-Policy") == ["sandbox; default-src 'none'; frame-ancestors 'none'"]
+    assert fields.getlist("Content-Security-Policy") == [
+        "sandbox; default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+    ]
     assert len(fields.getlist("Cache-Control")) == 1
 
 
@@ -69,6 +71,23 @@ def test_a_page_of_a_configured_origin_may_read_every_answer(browser, method, pa
     assert response.headers["Access-Control-Allow-Credentials"] == "true"
     assert "X-BFF-Error" in response.headers["Access-Control-Expose-Headers"]
     assert "Origin" in response.vary
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 429, 500, 503])
+def test_it_may_read_what_the_backend_says_too_and_not_by_the_backends_leave(browser, backend, status):
+    """Once each, ours; a backend's own CORS fields would be a second opinion, and browsers take none then."""
+    theirs = [("Access-Control-Allow-Origin", "*"), ("Access-Control-Allow-Credentials", "false"), ("Retry-After", "7")]
+    backend.answer("GET /api/vehicles", status, json={"error": "x"}, headers=theirs)
+    browser.set_cookie("token", "a.b.c")
+
+    response = browser.get("/api/vehicles", headers={"Origin": PAGE})
+
+    assert response.status_code == status
+    assert response.headers.getlist("Access-Control-Allow-Origin") == [PAGE]
+    assert response.headers.getlist("Access-Control-Allow-Credentials") == ["true"]
+    assert {"X-Request-ID", "X-BFF-Error", "Retry-After"} <= set(
+        response.headers["Access-Control-Expose-Headers"].split(", ")
+    )
 
 
 @pytest.mark.parametrize(
@@ -152,6 +171,26 @@ def test_what_another_site_makes_a_browser_send_is_refused(guarded, backend, met
     assert response.status_code == status
     assert (response.headers.get("X-BFF-Error") == "cross_site") == (status == 403)
     assert "Origin, Sec-Fetch-Site" in response.headers.getlist("Vary")
+
+
+@pytest.mark.parametrize("site", ["cross-site", None])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *["/api/auth/logout", "/api/auth/logout/", "/api/auth/login", "/api/bypass/", "/api/", "/api", "/bypass"],
+        *["/api/foo/../auth/logout", "/api/auth/../auth/logout", "/foo/../bypass/bar", "/healthz/../api/auth/logout"],
+        *["/only/123", "/only/123/foo", "/no-trailing", "/no-trailing/", "/yes-trailing/", "/post-only/", "/put-only/"],
+        *["/api/auth/logout;x", "/api/auth%2Flogout", "/API/auth/logout", "//healthz", "/api/proxy/x"],
+    ],
+)
+def test_no_path_is_exempt_however_it_is_written(guarded, backend, path, site):
+    """Rows 17 to 33 of Go's table are about exempt paths; here an exact origin alone is (CVE-2025-47910)."""
+    fields = {"Origin": OTHER} | ({"Sec-Fetch-Site": site} if site else {})
+
+    response = guarded.post("/", headers=fields, environ_overrides={"RAW_URI": path, "REQUEST_URI": path})
+
+    assert (response.status_code, response.headers["X-BFF-Error"]) == (403, "cross_site")
+    assert backend.requests == []
 
 
 @pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS if e.method != "GET"], ids=lambda e: f"{e.number}")

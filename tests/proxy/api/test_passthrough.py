@@ -287,7 +287,7 @@ def test_an_answer_cannot_run_as_a_page_of_ours(client, backend):
 
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert response.headers.getlist("Content-Security-Policy") == [
-        "sandbox; default-src 'none'; frame-ancestors 'none'"
+        "sandbox; default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
     ]
 
 
