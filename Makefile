@@ -13,11 +13,11 @@ export PIP_ONLY_BINARY
 LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-build \
 	--custom-compile-command "make lock" $(UPGRADE)
 
-.PHONY: help run doctor test attack browser bench-stream check audit lock install install-dev install-node sandbox walkthrough clean
+.PHONY: help run doctor test attack fuzz browser bench-stream bench-overhead check audit lock install install-dev install-node sandbox walkthrough clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: install ## the BFF on PORT (8000), in development; with the sandbox behind it unless API_BASE_URL is set
 	@APP_ENV=$${APP_ENV:-development} exec $(BIN)/python serve.py
@@ -29,11 +29,18 @@ test: install-dev ## the whole test suite; the tests of next-auth's own cookies 
 	@if command -v npm >/dev/null; then $(MAKE) -s install-node; else echo "no npm: next-auth's own cookies are not tested"; fi
 	@$(BIN)/pytest
 
+attack: install-dev tests/browser/node_modules ## what an attacker would try, on raw sockets and in a browser (needs nginx, Node.js, Chromium)
+	@$(BIN)/pytest -vv --no-header -p no:cacheprovider tests/attack/smuggling.py tests/attack/injection.py \
+		tests/attack/paths.py tests/attack/cookies.py tests/attack/limits.py tests/attack/browser.py
+
 browser: install-dev tests/browser/node_modules examples/nextjs-auth/node_modules ## the Next.js example in a real browser (needs Node.js and Chromium)
 	@$(BIN)/pytest tests/browser/nextjs_auth.py
 
 bench-stream: install-dev ## what streams cost; written to bench/RESULTS.md
 	@$(BIN)/python -m bench.stream
+
+bench-overhead: install-dev ## what the log and the metrics cost; written to bench/RESULTS.md
+	@$(BIN)/python -m bench.overhead
 
 check: install-dev ## lint, format and types
 	@$(BIN)/ruff check .

@@ -106,8 +106,8 @@ def main() -> int:
     python = f"Python {platform.python_version()}"
     told = f"""{TITLE}
 
-`make bench-overhead`, {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {python}, {versions}. One worker, GET of 2 KB over
-{CONNECTIONS} connections, {ROUNDS} rounds of {REQUESTS} requests in turns; medians.
+`make bench-overhead`, {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {python}, {versions}. One worker, GET of
+2 KB over {CONNECTIONS} connections, {ROUNDS} rounds of {REQUESTS} requests in turns; medians.
 
 | CPU time per request | |
 | --- | --- |

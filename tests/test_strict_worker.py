@@ -194,6 +194,52 @@ def drip(connection: socket.socket) -> bytes:
     return b""
 
 
+@pytest.mark.parametrize("options", [b"keep-alive, close", b"close, keep-alive", b"Close", b"te\r\nConnection: close"])
+def test_close_is_heeded_wherever_it_stands(server, options):
+    """RFC 9112 §9.6: nothing behind such a request is one. gunicorn knows it as the only option of the first line."""
+    head = b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: " + options + b"\r\n\r\n"
+
+    _, fields, body = answer(server, head + head)
+
+    assert (fields["connection"], body.count(b"ok"), body.count(b"HTTP/1.1")) == ("close", 1, 0)
+
+
+def test_an_answered_request_has_no_second_answer(server):
+    """A body that nobody read turns out broken: behind a proxy, another 400 would be the next user's answer."""
+    head = b"GET /healthz HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    status, _, body = answer(server, head + b"zz\r\n")
+
+    assert (status, body.count(b"HTTP/1.1")) == (200, 0)
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/9.9\r\n\r\n", b"GET /healthz HTTP/1.0\r\n\r\n"])
+def test_connections_that_nobody_closes_hold_up_nobody(server, sent):
+    """gunicorn waits seconds for each: for the first byte in a thread of the pool, for the last in its main thread."""
+    connections = [socket.create_connection(("127.0.0.1", server.port), timeout=10) for _ in range(40)]
+    for connection in connections:
+        connection.sendall(sent)
+
+    started = time.monotonic()
+    status, _, _ = answer(server, b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    seconds = time.monotonic() - started
+    for connection in connections:
+        connection.close()
+
+    assert (status, seconds < 1.5) == (200, True)
+
+
+@pytest.mark.parametrize("size", [b"FFFFFFFFFFFFFFFFF", b"280000000"])
+def test_a_chunk_larger_than_any_body_is_not_waited_for(server, backend, size):
+    """Refused at its size, before a byte of it."""
+    head = b"POST /api/auth/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+    before = len(backend.requests)
+
+    status, fields, _ = answer(server, head + b"Transfer-Encoding: chunked\r\n\r\n" + size + b"\r\n")
+
+    assert (status, fields["connection"], len(backend.requests)) == (413, "close", before)
+
+
 def test_an_answer_that_is_the_last_says_so(server):
     """Where most of the body is unread: to take it for the next request would be to let two in as one."""
     status, fields, _ = answer(server, b"POST /api/auth/login HTTP/1.1\r\nHost: a\r\nContent-Length: 99000000\r\n\r\n{")
