@@ -13,10 +13,11 @@ from hashlib import blake2b
 import structlog
 from flask import Flask, g, request
 from flask_limiter import Limiter, RateLimitExceeded
+from werkzeug.exceptions import HTTPException
 
 from config import Settings
 from proxy import strict_json
-from proxy.errors import RateLimited
+from proxy.errors import BffError, RateLimited
 from proxy.logs import Pseudonyms
 from proxy.metrics import Metrics
 
@@ -131,7 +132,9 @@ def _account(pseudonyms: Pseudonyms) -> str:
         return ""
     try:
         body = strict_json.parse_unambiguous(request.get_data())
-    except Exception:  # not JSON, too large, cut short: the view says so, and the backend hears nothing
+    except (BffError, HTTPException):  # too large: nothing that could be tried
+        raise
+    except Exception:  # not JSON, or cut short: the view says so, and the backend hears nothing
         return ""
     email = body.get("email") if isinstance(body, dict) else None
     name = _INVISIBLE.sub("", unicodedata.normalize("NFKC", email)).casefold() if isinstance(email, str) else ""

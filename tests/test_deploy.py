@@ -1,4 +1,4 @@
-"""The files for deploying: that they agree with the service, and with each other. Programs judge them in tests/deploy."""
+"""The files for deploying agree with the service, and with each other. What programs say of them: tests/deploy."""
 
 import ast
 import re
@@ -28,7 +28,11 @@ MIB = 2**20
 def gunicorn(name: str) -> int:
     """A number of gunicorn.conf.py."""
     for node in ast.parse((ROOT / "gunicorn.conf.py").read_text("utf-8")).body:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and ast.unparse(node.targets[0]) == name:
+        if (
+            isinstance(node, ast.Assign)
+            and isinstance(node.value, ast.Constant)
+            and ast.unparse(node.targets[0]) == name
+        ):
             return int(str(node.value.value))
     raise LookupError(name)
 
@@ -69,7 +73,14 @@ def test_what_is_copied_is_in_the_context_and_secrets_are_not():
     """.dockerignore lets nothing in but what it names."""
     patterns = [line for line in (ROOT / ".dockerignore").read_text("utf-8").split("\n") if line and line[0] != "#"]
     copied = [*FILE.stages["builder"].copied, *FILE.stages["bff"].copied, "proxy/api/auth.py", "sandbox/api/auth.py"]
-    secret = [".env", ".git/config", "var/sandbox.sqlite3", "tests/conftest.py", "cookies.txt", "proxy/__pycache__/x.pyc"]
+    secret = [
+        ".env",
+        ".git/config",
+        "var/sandbox.sqlite3",
+        "tests/conftest.py",
+        "cookies.txt",
+        "proxy/__pycache__/x.pyc",
+    ]
 
     assert [path for path in copied if is_ignored(path, patterns)] == []
     assert [path for path in secret if not is_ignored(path, patterns)] == []
@@ -153,7 +164,9 @@ def test_the_servers_in_front_take_what_the_service_takes():
     site = (DEPLOY / "nginx/bff.conf").read_text("utf-8")
     [typed, streamed] = re.findall(r"client_max_body_size (\d+)m;", site)
     [head] = re.findall(r"large_client_header_buffers \d+ (\d+)k;", site)
-    haproxy = dict(re.findall(r"^ +(tune\.bufsize|timeout server) +(\d+)", (DEPLOY / "haproxy/haproxy.cfg").read_text(), re.M))
+    haproxy = dict(
+        re.findall(r"^ +(tune\.bufsize|timeout server) +(\d+)", (DEPLOY / "haproxy/haproxy.cfg").read_text(), re.M)
+    )
     patience = int(re.findall(r"proxy_read_timeout (\d+)s;", site)[0])
     settings = Settings(api_base_url="http://x")
 
@@ -177,7 +190,10 @@ def test_no_container_has_more_than_it_needs():
 
 def test_nobody_but_the_bff_is_on_the_network_of_the_backend():
     """Which has no way out."""
-    on = {network: {name for name, each in SERVICES.items() if network in each["networks"]} for network in COMPOSE["networks"]}
+    on = {
+        network: {name for name, each in SERVICES.items() if network in each["networks"]}
+        for network in COMPOSE["networks"]
+    }
 
     assert on == {
         "edge": {"nginx"},
@@ -191,7 +207,11 @@ def test_nobody_but_the_bff_is_on_the_network_of_the_backend():
 def test_whoever_is_waited_for_can_be_seen_to_be_healthy():
     """By a check of compose.yaml, or by the image's own."""
     awaited = {name for service in SERVICES.values() for name in service.get("depends_on", {})}
-    checked = {name for name, each in SERVICES.items() if "healthcheck" in each or FILE.stages[each["build"]["target"]].healthcheck}
+    checked = {
+        name
+        for name, each in SERVICES.items()
+        if "healthcheck" in each or FILE.stages[each["build"]["target"]].healthcheck
+    }
 
     assert awaited == {"bff", "sandbox", "redis"}
     assert awaited <= checked
@@ -224,11 +244,15 @@ def test_everything_selects_the_pods_by_their_labels():
 def test_every_name_leads_somewhere():
     """Ports, the scaled Deployment, the sources of the environment, the services of the way in."""
     kustomizations = [yaml.safe_load((folder / "kustomization.yaml").read_text("utf-8")) for folder in (BASE, EXAMPLE)]
-    generated = {each["name"] for each in [*kustomizations[0]["configMapGenerator"], *kustomizations[1]["secretGenerator"]]}
+    generated = {
+        each["name"] for each in [*kustomizations[0]["configMapGenerator"], *kustomizations[1]["secretGenerator"]]
+    }
     [port] = CONTAINER["ports"]
     probes = [CONTAINER[f"{kind}Probe"]["httpGet"]["port"] for kind in ("startup", "liveness", "readiness")]
     scaled = objects("HorizontalPodAutoscaler")["bff"]["spec"]["scaleTargetRef"]
-    ways_in = re.findall(r"path: (\S+)\n.*\n.*\n +service: {name: ([^,]+),", (EXAMPLE / "ingress.yaml").read_text("utf-8"))
+    ways_in = re.findall(
+        r"path: (\S+)\n.*\n.*\n +service: {name: ([^,]+),", (EXAMPLE / "ingress.yaml").read_text("utf-8")
+    )
 
     assert {*probes, objects("Service")["bff"]["spec"]["ports"][0]["targetPort"]} == {port["name"]}
     assert str(port["containerPort"]) == variables(BASE / "bff.env")["PORT"]

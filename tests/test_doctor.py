@@ -16,20 +16,26 @@ import pytest
 import trustme
 
 import config
-import doctor
+from checks import diagnose
+from checks.access import check_metrics, check_origins, check_passthrough
+from checks.backends import Answer, judge
+from checks.cookie import check_cookie, check_keys, check_nextauth
+from checks.environment import check_names
+from checks.findings import Finding
+from checks.hosting import check_proxies, check_stage, check_storage
+from checks.network import in_time
 from config import Settings
-from doctor import Answer, Finding
 from setting_types import ProxyRule, Secret
 from tests.backend import Backend
-from tests.server import ROOT, free_port
+from tests.server import ROOT
 from tests.test_config import UNUSABLE
 
 PRODUCTION = Settings(api_base_url="https://api.example.com", web_concurrency=1)
-NEXTAUTH = replace(PRODUCTION, token_source="nextauth", auth_secrets=(Secret("weak"),))
+SECRETS = (Secret("weak"),)
+NEXTAUTH = {"token_source": "nextauth", "auth_secrets": SECRETS}
 RANDOM_KEY = base64.urlsafe_b64encode(bytes(range(0, 256, 8))).decode()
-TYPED_KEY = base64.urlsafe_b64encode(b"correct horse battery staple 123").decode()
+TYPED_KEY = base64.urlsafe_b64encode(b"canary-canary-canary-canary-cana").decode()
 ZERO_KEY = "A" * 43 + "="
-EVERYTHING = (ProxyRule(None, "*"),)
 
 
 def summary(findings: Iterable[Finding]) -> list[str]:
@@ -37,8 +43,10 @@ def summary(findings: Iterable[Finding]) -> list[str]:
     return [f"{finding.level} {finding.subject}" for finding in findings]
 
 
-def findings_about(subject: str, environ: dict[str, str]) -> list[Finding]:
-    return [finding for finding in doctor.diagnose(environ) if finding.subject == subject]
+def finding_about(subject: str, environ: dict[str, str]) -> Finding:
+    """The one there is."""
+    [finding] = [finding for finding in diagnose(environ) if finding.subject == subject]
+    return finding
 
 
 @contextmanager
@@ -65,18 +73,18 @@ def listener(answer: Callable[[bytes], bytes]) -> Iterator[int]:
     ("changes", "expected"),
     [
         ({"token_cookie_name": "__Host-token"}, ["ok TOKEN_COOKIE_NAME"]),
-        ({"token_cookie_name": "__Host-Http-token"}, ["ok TOKEN_COOKIE_NAME"]),
         ({}, ["warn TOKEN_COOKIE_NAME"]),
         ({"token_cookie_name": "__Secure-token"}, ["warn TOKEN_COOKIE_NAME"]),
         ({"token_cookie_secure": False}, ["warn TOKEN_COOKIE_NAME", "warn TOKEN_COOKIE_SECURE"]),
         ({"token_cookie_domain": "example.com"}, ["warn TOKEN_COOKIE_NAME", "warn TOKEN_COOKIE_DOMAIN"]),
-        ({"token_cookie_max_age": 30 * 86_400}, ["warn TOKEN_COOKIE_NAME"]),
         ({"token_cookie_max_age": 31 * 86_400}, ["warn TOKEN_COOKIE_NAME", "warn TOKEN_COOKIE_MAX_AGE"]),
+        ({"token_cookie_samesite": "None"}, ["warn TOKEN_COOKIE_NAME", "warn TOKEN_COOKIE_SAMESITE"]),
+        ({"token_cookie_samesite": "None", "cors_origins": ("https://a.com",)}, ["warn TOKEN_COOKIE_NAME"]),
     ],
 )
 def test_the_attributes_of_the_token_cookie(changes, expected):
     """OAuth 2.0 for Browser-Based Applications, §6.1.3.2."""
-    assert summary(doctor.check_cookie(replace(PRODUCTION, **changes))) == expected
+    assert summary(check_cookie(replace(PRODUCTION, **changes))) == expected
 
 
 @pytest.mark.parametrize(
@@ -92,142 +100,67 @@ def test_a_key_that_was_typed_is_no_secret(keys, expected):
     """Of 32 drawn bytes, half are no ASCII, and hardly any two are the same."""
     settings = replace(PRODUCTION, token_cookie_keys=tuple(map(Secret, keys)))
 
-    assert summary(doctor.check_keys(settings)) == [expected]
-
-
-def test_with_next_auth_there_is_no_cookie_of_ours():
-    """Login and logout answer 404."""
-    assert [*doctor.check_cookie(NEXTAUTH), *doctor.check_keys(NEXTAUTH)] == []
+    assert summary(check_keys(settings)) == [expected]
 
 
 @pytest.mark.parametrize(
-    ("settings", "expected"),
+    ("cors", "csrf", "changes", "expected"),
     [
-        (PRODUCTION, []),
-        (replace(PRODUCTION, auth_secrets=(Secret("x"),)), ["warn TOKEN_SOURCE"]),
-        (NEXTAUTH, ["ok TOKEN_SOURCE"]),
-        (replace(NEXTAUTH, nextauth_cookie_name="__Secure-session"), ["ok TOKEN_SOURCE"]),
-        (replace(NEXTAUTH, nextauth_cookie_name="session"), ["ok TOKEN_SOURCE", "warn NEXTAUTH_COOKIE_NAME"]),
-        (replace(NEXTAUTH, nextauth_cookie_name="session", app_env="testing"), ["ok TOKEN_SOURCE"]),
+        ((), (), {}, ["ok CORS_ORIGINS"]),
+        (("https://a.com",), ("https://a.com", "https://b.com"), {}, ["ok CORS_ORIGINS"]),
+        (("http://localhost:3000", "http://127.1.2.3", "http://[::1]:3000"), None, {}, ["ok CORS_ORIGINS"]),
+        (("http://a.com",), None, {}, ["warn CORS_ORIGINS", "ok CORS_ORIGINS"]),
+        ((), ("http://a.com",), {}, ["warn CORS_ORIGINS", "ok CORS_ORIGINS"]),
+        (("https://a.com",), (), {}, ["warn CSRF_TRUSTED_ORIGINS", "ok CORS_ORIGINS"]),
+        (("https://a.com",), None, {"token_cookie_samesite": "None"}, []),
+        (("https://a.com",), None, {"token_cookie_samesite": "None", "token_source": "nextauth"}, ["ok CORS_ORIGINS"]),
     ],
 )
-def test_the_session_of_next_auth(settings, expected):
-    """A secret without TOKEN_SOURCE=nextauth is half of a configuration."""
-    assert summary(doctor.check_nextauth(settings)) == expected
+def test_the_origins_that_may_call(cors, csrf, changes, expected):
+    """A page that came over http may be anybody's; next-auth's cookie is Lax, whatever TOKEN_COOKIE_SAMESITE says."""
+    trusted = cors if csrf is None else csrf
+    settings = replace(PRODUCTION, auth_secrets=SECRETS, cors_origins=cors, csrf_trusted_origins=trusted, **changes)
+
+    assert summary(check_origins(settings)) == expected
 
 
 @pytest.mark.parametrize(
-    ("cors", "csrf", "expected"),
+    ("check", "changes", "expected"),
     [
-        ([], [], ["ok CORS_ORIGINS"]),
-        (["https://a.example.com"], ["https://a.example.com", "https://b.example.com"], []),
-        (["http://localhost:3000", "http://127.0.0.1", "http://[::1]:3000"], None, []),
-        (["http://a.example.com"], None, ["warn CORS_ORIGINS"]),
-        ([], ["http://a.example.com"], ["ok CORS_ORIGINS", "warn CORS_ORIGINS"]),
-        (["https://a.example.com"], [], ["warn CSRF_TRUSTED_ORIGINS"]),
+        (check_nextauth, {}, []),
+        (check_nextauth, {"auth_secrets": SECRETS}, ["warn TOKEN_SOURCE"]),
+        (check_nextauth, NEXTAUTH, ["ok TOKEN_SOURCE"]),
+        (check_cookie, NEXTAUTH, []),
+        (check_keys, NEXTAUTH, []),
+        (check_passthrough, {}, ["ok PROXY_ALLOW"]),
+        (check_passthrough, {"proxy_allow": (ProxyRule(None, "Items/*"),)}, ["ok PROXY_ALLOW"]),
+        (check_passthrough, {"proxy_allow": (ProxyRule(frozenset({"GET"}), "*"),)}, ["warn PROXY_ALLOW"]),
+        (check_metrics, {}, ["ok METRICS_TOKEN"]),
+        (check_metrics, {"metrics_token": Secret("s3cret")}, ["warn METRICS_TOKEN"]),
+        (check_metrics, {"metrics_token": Secret(RANDOM_KEY)}, ["ok METRICS_TOKEN"]),
+        (check_storage, {}, []),
+        (check_storage, {"web_concurrency": 2}, ["warn RATELIMIT_STORAGE_URI"]),
     ],
 )
-def test_the_origins_that_may_call(cors, csrf, expected):
-    """A page that came over http may be anybody's."""
-    trusted = tuple(cors if csrf is None else csrf)
-    settings = replace(PRODUCTION, cors_origins=tuple(cors), csrf_trusted_origins=trusted)
-
-    assert summary(doctor.check_origins(settings)) == expected
+def test_what_is_half_set_or_weak_is_a_warning(check, changes, expected):
+    """With next-auth there is no cookie of ours; two processes that count for themselves let twice as much pass."""
+    assert summary(check(replace(PRODUCTION, **changes))) == expected
 
 
 @pytest.mark.parametrize(
-    ("changes", "expected"),
+    ("check", "changes", "platform", "expected"),
     [
-        ({}, []),
-        ({"token_cookie_samesite": "None"}, ["warn TOKEN_COOKIE_SAMESITE"]),
-        ({"token_cookie_samesite": "None", "cors_origins": ("https://a.com", "https://b.com")}, []),
-        ({"cors_origins": ("https://a.com", "https://b.com")}, ["warn CORS_ORIGINS"]),
-        ({"cors_origins": ("https://app.a.com", "https://www.a.com")}, ["ok CORS_ORIGINS"]),
-        ({"cors_origins": ("https://app.a.com.mx", "https://b.com.mx")}, ["warn CORS_ORIGINS"]),
-        ({"cors_origins": ("https://app.a.com",), "token_cookie_domain": ".a.com"}, []),
-        ({"cors_origins": ("https://app.a.com",), "token_cookie_domain": "b.com"}, ["warn CORS_ORIGINS"]),
-        ({"cors_origins": ("http://localhost:3000",)}, []),
-        ({"cors_origins": ("https://10.0.0.1", "https://10.1.0.1")}, ["warn CORS_ORIGINS"]),
-        ({"cors_origins": ("https://com.mx", "https://intranet")}, ["warn CORS_ORIGINS"]),
+        (check_stage, {}, "DYNO", "ok APP_ENV"),
+        (check_stage, {"app_env": "development"}, "", "ok APP_ENV"),
+        (check_stage, {"app_env": "development"}, "DYNO", "warn APP_ENV"),
+        (check_proxies, {}, "", "ok TRUSTED_PROXIES"),
+        (check_proxies, {}, "DYNO", "warn TRUSTED_PROXIES"),
+        (check_proxies, {"trusted_proxies": 1}, "DYNO", "ok TRUSTED_PROXIES"),
     ],
 )
-def test_a_page_of_another_site_does_not_send_the_cookie(changes, expected):
-    """SameSite; two hosts are one site when their registrable domain is the same."""
-    assert summary(doctor.check_sites(replace(PRODUCTION, **changes))) == expected
-
-
-def test_the_session_of_next_auth_is_lax():
-    """Whatever TOKEN_COOKIE_SAMESITE says."""
-    settings = replace(NEXTAUTH, token_cookie_samesite="None", cors_origins=("https://a.com", "https://b.com"))
-
-    [finding] = doctor.check_sites(settings)
-
-    assert "SameSite=Lax" in finding.text
-
-
-@pytest.mark.parametrize(
-    ("hops", "platform", "level"),
-    [(0, "", "ok"), (0, "DYNO", "warn"), (1, "DYNO", "ok"), (3, "", "ok"), (4, "", "warn")],
-)
-def test_behind_a_platform_s_router_there_is_a_proxy(hops, platform, level):
-    """Else all users have one address."""
-    findings = doctor.check_proxies(replace(PRODUCTION, trusted_proxies=hops), platform)
-
-    assert summary(findings) == [f"{level} TRUSTED_PROXIES"]
-
-
-@pytest.mark.parametrize(
-    ("changes", "platform", "expected"),
-    [
-        ({}, "DYNO", []),
-        ({"request_deadline": 30.0}, "RENDER", []),
-        ({"request_deadline": 30.0}, "DYNO", ["warn REQUEST_DEADLINE"]),
-        ({"connect_timeout": 26.0}, "", ["warn CONNECT_TIMEOUT"]),
-        ({"read_timeout": 26.0}, "", ["warn READ_TIMEOUT"]),
-        ({"read_timeout": 26.0, "proxy_allow": EVERYTHING}, "", []),
-    ],
-)
-def test_a_timeout_that_cannot_matter(changes, platform, expected):
-    """The deadline ends the exchange first; a body streamed through /api/proxy/* has none."""
-    assert summary(doctor.check_timeouts(replace(PRODUCTION, **changes), platform)) == expected
-
-
-@pytest.mark.parametrize(
-    ("rules", "level"),
-    [
-        ([], "ok"),
-        ([ProxyRule(None, "Items/*")], "ok"),
-        ([ProxyRule(None, "*")], "warn"),
-        ([ProxyRule(frozenset({"GET", "HEAD"}), "*")], "warn"),
-    ],
-)
-def test_the_whole_backend_is_a_long_allow_list(rules, level):
-    """The BCP asks for "explicitly permitted hosts and paths"."""
-    findings = doctor.check_passthrough(replace(PRODUCTION, proxy_allow=tuple(rules)))
-
-    assert summary(findings) == [f"{level} PROXY_ALLOW"]
-
-
-@pytest.mark.parametrize(("token", "level"), [(None, "ok"), ("s3cret", "warn"), (RANDOM_KEY, "ok")])
-def test_the_metrics_token(token, level):
-    """None is fine: the page is a 404 then."""
-    findings = doctor.check_metrics(replace(PRODUCTION, metrics_token=token and Secret(token)))
-
-    assert summary(findings) == [f"{level} METRICS_TOKEN"]
-
-
-@pytest.mark.parametrize(
-    ("app_env", "platform", "level"),
-    [
-        ("production", "DYNO", "ok"),
-        ("development", "", "ok"),
-        ("development", "DYNO", "warn"),
-        ("testing", "RENDER", "warn"),
-    ],
-)
-def test_a_server_runs_in_production(app_env, platform, level):
-    """What a platform runs is no developer's machine."""
-    assert summary(doctor.check_stage(replace(PRODUCTION, app_env=app_env), platform)) == [f"{level} APP_ENV"]
+def test_a_platform_runs_production_behind_a_router(check, changes, platform, expected):
+    """It is no developer's machine; and without a trusted proxy all users have one address."""
+    assert summary(check(replace(PRODUCTION, **changes), platform)) == [expected]
 
 
 # Names
@@ -235,31 +168,21 @@ def test_a_server_runs_in_production(app_env, platform, level):
 
 @pytest.mark.parametrize(
     ("name", "meant"),
-    [
-        ("TOKEN_COOKIE_KEY", "TOKEN_COOKIE_KEYS"),
-        ("CORS_ORIGIN", "CORS_ORIGINS"),
-        ("TRUSTED_PROXY", "TRUSTED_PROXIES"),
-        ("API_BASEURL", "API_BASE_URL"),
-        ("api_base_url", "API_BASE_URL"),
-        ("CONNECTION_TIMEOUT", "CONNECT_TIMEOUT"),
-        ("AUTH_SECRET_4", "AUTH_SECRET_3"),
-    ],
+    [("TRUSTED_PROXY", "TRUSTED_PROXIES"), ("api_base_url", "API_BASE_URL"), ("AUTH_SECRET_4", "AUTH_SECRET_3")],
 )
 def test_a_name_that_is_nearly_ours_is_named(name, meant):
     """A misspelt variable is silence otherwise."""
-    assert list(doctor.check_names({name: "canary"})) == [Finding("warn", name, f"is not read; {meant} is")]
+    assert list(check_names({name: "canary"})) == [Finding("warn", name, f"is not read; {meant} is")]
 
 
 def test_other_names_are_left_alone():
     """What is set on developers' machines, by platforms, and for the front end."""
     names = (
-        "PATH HOME PWD USER LANG TERM SHELL SHLVL _ HOSTNAME EDITOR PYTHONPATH VIRTUAL_ENV HTTPS_PROXY NO_PROXY "
-        "http_proxy REQUESTS_CA_BUNDLE SSL_CERT_FILE DATABASE_URL REDIS_URL SECRET_KEY NODE_ENV FLASK_APP FLASK_ENV "
-        "NEXTAUTH_URL NEXT_PUBLIC_API_BASE_URL AUTH_URL AUTH_TRUST_HOST DYNO RENDER RENDER_SERVICE_NAME SSH_AUTH_SOCK "
-        "RAILWAY_ENVIRONMENT KUBERNETES_SERVICE_HOST KUBERNETES_SERVICE_PORT GUNICORN_CMD_ARGS PROMETHEUS_MULTIPROC_DIR"
+        "PATH HOME USER HOSTNAME HTTPS_PROXY http_proxy SSL_CERT_FILE SECRET_KEY NODE_ENV FLASK_APP DATABASE_URL DYNO "
+        "NEXTAUTH_URL NEXT_PUBLIC_API_BASE_URL AUTH_URL AUTH_TRUST_HOST KUBERNETES_SERVICE_PORT GUNICORN_CMD_ARGS"
     ).split()
 
-    assert list(doctor.check_names(dict.fromkeys([*names, "AUTH_SECRET", "NEXTAUTH_SECRET", "PORT"], "x"))) == []
+    assert list(check_names(dict.fromkeys([*names, "AUTH_SECRET", "NEXTAUTH_SECRET", "PORT"], "x"))) == []
 
 
 # The backend
@@ -268,9 +191,8 @@ def test_other_names_are_left_alone():
 @pytest.mark.parametrize(
     ("status", "headers", "level", "words"),
     [
-        (200, {"Content-Type": "application/json"}, "ok", "answers (200, 12 ms, TLS 1.3)"),
+        (200, {"Content-Type": "application/json"}, "ok", "answers (200)"),
         (404, {"Content-Type": "text/html"}, "ok", "404"),
-        (401, {}, "ok", "401"),
         (501, {}, "ok", "501"),
         (200, {"Content-Type": "text/html; charset=utf-8"}, "warn", "web page"),
         (301, {"Location": "https://canary@example.com"}, "warn", "redirects (301)"),
@@ -280,11 +202,20 @@ def test_other_names_are_left_alone():
 )
 def test_what_a_backend_s_answer_means(status, headers, level, words):
     """Express answers an unknown path with a page of 404; a page of 200 is somebody else's."""
-    finding = doctor.judge("API_BASE_URL", "https://x", Answer(status, headers, "192.0.2.1", "TLSv1.3", 0.012))
+    finding = judge("API_BASE_URL", "https://x", Answer(status, headers, "8.8.8.8"))
 
     assert finding.level == level
     assert words in finding.text
     assert "canary" not in finding.text
+
+
+@pytest.mark.parametrize(
+    ("peer", "level"),
+    [("8.8.8.8", "warn"), ("2600::1", "warn"), ("10.1.2.3", "ok"), ("100.64.0.1", "ok"), ("fe80::1%eth0", "ok")],
+)
+def test_over_the_internet_tokens_are_encrypted(peer, level):
+    """Within a private network plain HTTP is fine."""
+    assert judge("API_BASE_URL", "http://x", Answer(200, {}, peer)).level == level
 
 
 def test_a_bff_is_known_by_its_answer(anonymous):
@@ -294,7 +225,7 @@ def test_a_bff_is_known_by_its_answer(anonymous):
 
 def test_a_backend_that_answers(backend):
     """The whole way, with a prefix; one exchange below it."""
-    [finding] = findings_about("API_BASE_URL", {"API_BASE_URL": f"{backend.url}/v1/", "PORT": str(free_port())})
+    finding = finding_about("API_BASE_URL", {"API_BASE_URL": f"{backend.url}/v1/"})
 
     assert finding.level == "ok"
     assert [f"{request.method} {request.target}" for request in backend.requests] == ["HEAD /v1/"]
@@ -303,62 +234,25 @@ def test_a_backend_that_answers(backend):
 
 def test_the_backend_behind_the_proxy_is_asked_too(backend):
     """When it is another, and anything can reach it."""
-    environ = {"API_BASE_URL": backend.url, "PROXY_BASE_URL": f"{backend.url}/x", "PORT": str(free_port())}
+    environ = {"API_BASE_URL": backend.url, "PROXY_BASE_URL": f"{backend.url}/x"}
 
-    assert findings_about("PROXY_BASE_URL", environ) == []
-    assert summary(findings_about("PROXY_BASE_URL", {**environ, "PROXY_ALLOW": "Items/*"})) == ["ok PROXY_BASE_URL"]
-
-
-def test_plain_http_within_a_private_network_is_fine(backend):
-    """Loopback is one."""
-    assert summary(findings_about("API_BASE_URL", {"API_BASE_URL": backend.url})) == ["ok API_BASE_URL"]
+    assert not any("PROXY_BASE_URL" in line for line in summary(diagnose(environ)))
+    assert "ok PROXY_BASE_URL" in summary(diagnose({**environ, "PROXY_ALLOW": "Items/*"}))
 
 
 @pytest.mark.parametrize(
-    ("url", "peer", "app_env", "is_told"),
+    ("url", "words"),
     [
-        ("http://api.example.com", "8.8.8.8", "production", True),
-        ("http://api.example.com", "2600::1", "production", True),
-        ("http://api.example.com", "8.8.8.8", "testing", False),
-        ("http://api.example.com", "10.1.2.3", "production", False),
-        ("http://api.example.com", "100.64.0.1", "production", False),
-        ("http://api.example.com", "fd12::1", "production", False),
-        ("http://api.example.com", "fe80::1%eth0", "production", False),
-        ("https://api.example.com", "8.8.8.8", "production", False),
+        *[(f"http://{host}:8000", "is this service itself") for host in ("localhost", "127.1.2.3", "[::1]", "0.0.0.0")],
+        ("http://backend.invalid", "does not resolve"),  # RFC 6761 §6.4
+        ("http://127.0.0.1:1", "refuses the connection"),
     ],
 )
-def test_plain_http_over_the_internet_is_not(url, peer, app_env, is_told):
-    """Every token would be read on the way."""
-    answer = Answer(200, {}, peer, "", 0.01)
+def test_an_address_where_no_backend_is(url, words):
+    """Asked by this service itself, it would answer each request with another until no thread is left."""
+    finding = finding_about("API_BASE_URL", {"API_BASE_URL": url})
 
-    findings = list(doctor.check_encryption("API_BASE_URL", url, answer, replace(PRODUCTION, app_env=app_env)))
-
-    assert summary(findings) == ["warn API_BASE_URL"] * is_told
-
-
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "[::1]", "0.0.0.0"])
-def test_the_backend_is_not_this_service(host):
-    """Each request would call itself until no thread is left."""
-    [finding] = findings_about("API_BASE_URL", {"API_BASE_URL": f"http://{host}:8000"})
-
-    assert finding.level == "wrong"
-    assert "is this service itself" in finding.text
-
-
-def test_a_backend_that_is_not_there():
-    """A closed port."""
-    [finding] = findings_about("API_BASE_URL", {"API_BASE_URL": f"http://127.0.0.1:{free_port()}"})
-
-    assert finding.level == "wrong"
-    assert "refuses the connection" in finding.text
-
-
-def test_a_name_that_does_not_resolve():
-    """RFC 6761 §6.4: `invalid` never does."""
-    [finding] = findings_about("API_BASE_URL", {"API_BASE_URL": "http://backend.invalid"})
-
-    assert finding.level == "wrong"
-    assert "does not resolve" in finding.text
+    assert (finding.level, words in finding.text) == ("wrong", True)
 
 
 @pytest.mark.parametrize(
@@ -372,7 +266,7 @@ def test_something_else_at_the_backend_s_port(backend, reply, words):
     if reply is not None:
         backend.answer_bytes("HEAD /", reply)
 
-    [finding] = findings_about("API_BASE_URL", {"API_BASE_URL": backend.url, "READ_TIMEOUT": "0.1"})
+    finding = finding_about("API_BASE_URL", {"API_BASE_URL": backend.url, "READ_TIMEOUT": "0.1"})
     still.set()
 
     assert finding.level == "wrong"
@@ -381,57 +275,39 @@ def test_something_else_at_the_backend_s_port(backend, reply, words):
 
 
 @pytest.fixture
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def tls_backend(authority: trustme.CA) -> Iterator[Backend]:
-    """A backend for `localhost`, whose certificate `authority` issued."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+def tls_backend(tmp_path: Path) -> Iterator[Backend]:
+    """A backend for `localhost`; its certificate is of the private authority in `ca.pem` of `tmp_path`."""
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     authority.issue_cert("localhost").configure_cert(context)
     with Backend(tls=context) as backend:
         yield backend
 
 
-def test_a_private_authority_is_trusted_when_configured(tls_backend, authority, tmp_path: Path):
-    """BACKEND_CA_BUNDLE."""
-    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    environ = {"API_BASE_URL": tls_backend.url, "BACKEND_CA_BUNDLE": str(tmp_path / "ca.pem")}
+@pytest.mark.parametrize(
+    ("host", "changes", "level", "words"),
+    [
+        ("localhost", {"BACKEND_CA_BUNDLE": "ca.pem"}, "ok", "answers"),
+        ("127.0.0.1", {"BACKEND_CA_BUNDLE": "ca.pem"}, "wrong", "'127.0.0.1'"),
+        ("localhost", {}, "wrong", "BACKEND_CA_BUNDLE"),
+    ],
+)
+def test_the_backend_s_certificate_is_judged(tls_backend, tmp_path, monkeypatch, host, changes, level, words):
+    """A private authority is trusted when configured; what a certificate lacks is told."""
+    monkeypatch.chdir(tmp_path)
 
-    [finding] = findings_about("API_BASE_URL", environ)
+    finding = finding_about("API_BASE_URL", {"API_BASE_URL": tls_backend.url.replace("localhost", host), **changes})
 
-    assert finding.level == "ok"
-    assert "TLS 1.3" in finding.text
-
-
-def test_an_unknown_authority_is_not(tls_backend):
-    """With the remedy."""
-    [finding] = findings_about("API_BASE_URL", {"API_BASE_URL": tls_backend.url})
-
-    assert finding.level == "wrong"
-    assert "not trusted" in finding.text
-    assert "BACKEND_CA_BUNDLE" in finding.text
-
-
-def test_a_certificate_for_another_name_is_not(tls_backend, authority, tmp_path: Path):
-    """The name it lacks is told."""
-    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    url = tls_backend.url.replace("localhost", "127.0.0.1")
-
-    [finding] = findings_about("API_BASE_URL", {"API_BASE_URL": url, "BACKEND_CA_BUNDLE": str(tmp_path / "ca.pem")})
-
-    assert finding.level == "wrong"
-    assert "127.0.0.1" in finding.text.partition("(")[2]
+    assert (finding.level, words in finding.text) == (level, True)
 
 
 def test_https_where_there_is_none():
     """The other way round a server answers 400, or nothing."""
     with listener(lambda _: b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
-        [finding] = findings_about("API_BASE_URL", {"API_BASE_URL": f"https://localhost:{port}"})
+        finding = finding_about("API_BASE_URL", {"API_BASE_URL": f"https://localhost:{port}"})
 
     assert finding.level == "wrong"
-    assert "http://" in finding.text
+    assert "does not speak TLS" in finding.text
 
 
 def test_nothing_waits_for_ever():
@@ -439,39 +315,11 @@ def test_nothing_waits_for_ever():
     still = threading.Event()
 
     with pytest.raises(TimeoutError):
-        doctor.in_time(still.wait, 0.01)
+        in_time(still.wait, 0.01)
     still.set()
 
 
-# Port and storage
-
-
-def test_a_port_that_is_taken_may_be_ours():
-    """A warning: the doctor also visits while the service runs."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        findings = list(doctor.check_port(replace(PRODUCTION, port=taken.getsockname()[1])))
-
-    assert summary(findings) == ["warn PORT"]
-
-
-def test_a_port_that_is_free():
-    """And stays free: the probe lets go of it."""
-    settings = replace(PRODUCTION, port=free_port())
-
-    assert summary([*doctor.check_port(settings), *doctor.check_port(settings)]) == ["ok PORT", "ok PORT"]
-
-
-@pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
-        ({}, []),
-        ({"web_concurrency": 2}, ["warn RATELIMIT_STORAGE_URI"]),
-        ({"web_concurrency": 2, "app_env": "development"}, []),
-    ],
-)
-def test_memory_counts_for_one_process(changes, expected):
-    """Two workers let twice as many attempts pass."""
-    assert summary(doctor.check_storage(replace(PRODUCTION, **changes))) == expected
+# Where attempts are counted
 
 
 def test_a_redis_that_answers():
@@ -482,34 +330,18 @@ def test_a_redis_that_answers():
 
     with listener(answer) as port:
         uri = Secret(f"redis://:canary@127.0.0.1:{port}/0?protocol=2")
-        [finding] = doctor.check_storage(replace(PRODUCTION, ratelimit_storage_uri=uri))
+        [finding] = check_storage(replace(PRODUCTION, ratelimit_storage_uri=uri))
         gc.collect()  # of the client, whose connection is open as long as it lives
 
-    assert finding == Finding("ok", "RATELIMIT_STORAGE_URI", f"redis://127.0.0.1:{port}/0 answers")
+    assert finding == Finding("ok", "RATELIMIT_STORAGE_URI", "Redis answers")
 
 
-@pytest.mark.parametrize(
-    ("uri", "shown"),
-    [
-        ("redis://:canary@127.0.0.1:1/0", "redis://127.0.0.1:1/0"),
-        ("rediss://user:canary@127.0.0.1:1/0?password=canary", "rediss://127.0.0.1:1/0"),
-        ("redis+cluster://:canary@127.0.0.1:1,[::1]:1", "redis+cluster://127.0.0.1:1,[::1]:1"),
-        ("redis://:can/ary-canary@127.0.0.1:1/0", "Redis"),
-        ("redis://:can?canary@127.0.0.1:1/0", "Redis"),
-        ("redis://:can#canary@127.0.0.1:1/0", "Redis"),
-        ("redis://:can@canary@127.0.0.1:1/0", "Redis"),
-        ("redis://user:canary", "Redis"),
-        ("redis://:canary", "Redis"),
-        ("redis://127.0.0.1:1/0?x=@canary", "Redis"),
-        ("redis://[canary", "Redis"),
-    ],
-)
-def test_a_redis_that_does_not(uri, shown):
-    """The service lets every attempt pass then. Of the address, host, port and database are shown, or nothing."""
-    [finding] = doctor.check_storage(replace(PRODUCTION, ratelimit_storage_uri=Secret(uri)))
+@pytest.mark.parametrize("uri", ["redis://:canary@127.0.0.1:1/0", "redis://:can/ary@127.0.0.1:1", "redis://[canary"])
+def test_a_redis_that_does_not(uri):
+    """The service lets every attempt pass then."""
+    [finding] = check_storage(replace(PRODUCTION, ratelimit_storage_uri=Secret(uri)))
 
     assert finding.level == "wrong"
-    assert finding.text.startswith(f"{shown} does not answer")
     assert "canary" not in finding.text
 
 
@@ -523,59 +355,41 @@ def test_every_setting_that_cannot_be_used_is_told():
     problems = config.problems(environ)
 
     assert sorted(line.split()[0] for line in problems) == sorted(environ)
-    assert summary(doctor.diagnose(environ))[: len(environ)] == [f"wrong {line.split()[0]}" for line in problems]
+    assert summary(diagnose(environ))[: len(environ)] == [f"wrong {line.split()[0]}" for line in problems]
 
 
-def test_what_contradicts_another_setting_is_told_too():
-    """All of it, once."""
-    environ = {
-        "TOKEN_COOKIE_NAME": "__Host-t",
-        "TOKEN_COOKIE_SECURE": "no",
-        "TOKEN_COOKIE_DOMAIN": "a.com",
-        "PORT": "x",
-    }
+@pytest.mark.parametrize(
+    ("environ", "names"),
+    [
+        ({"API_BASE_URL": "http://127.0.0.1:1", "AUTH_SECRET": RANDOM_KEY}, []),
+        ({"API_BASE_URL": "canary", "AUTH_SECRET": RANDOM_KEY}, ["API_BASE_URL"]),
+        ({"PORT": "x", "AUTH_SECRET_1": "weak"}, ["PORT", "AUTH_SECRET_1", "API_BASE_URL"]),
+        ({"APP_ENV": "development", "TOKEN_COOKIE_SAMESITE": "None"}, ["TOKEN_COOKIE_SECURE", "NEXTAUTH_SECRET"]),
+        (
+            {"TOKEN_COOKIE_NAME": "__Host-t", "TOKEN_COOKIE_SECURE": "no", "TOKEN_COOKIE_DOMAIN": "a.com"},
+            ["TOKEN_COOKIE_SECURE", "TOKEN_COOKIE_DOMAIN", "NEXTAUTH_SECRET", "API_BASE_URL"],
+        ),
+    ],
+)
+def test_what_is_missing_or_contradicts_another_setting_is_told_too(environ, names):
+    """All of it, once; and the rest is checked."""
+    findings = list(diagnose({"TOKEN_SOURCE": "nextauth", **environ}))
 
-    problems = config.problems({**environ, "TOKEN_SOURCE": "nextauth"})
-
-    names = ["PORT", "TOKEN_COOKIE_SECURE", "TOKEN_COOKIE_DOMAIN", "NEXTAUTH_SECRET", "API_BASE_URL"]
-    assert [line.split()[0] for line in problems] == names
-
-
-def test_an_address_that_cannot_be_used_is_not_missing_too():
-    """One line for one variable."""
-    assert len(config.problems({"API_BASE_URL": "canary"})) == 1
-    assert config.problems({"API_BASE_URL": "https://api.example.com"}) == []
+    assert [finding.subject for finding in findings][: len(names) + 1] == [*names, "settings"]
+    assert "ok TOKEN_SOURCE" in summary(findings)
 
 
 @pytest.mark.parametrize("name", [name for name, _ in UNUSABLE])
 @pytest.mark.parametrize("app_env", ["production", "development"])
 def test_one_unusable_setting_leaves_the_other_checks(backend, app_env, name):
     """What needs it is not judged by its default."""
-    usable = {"APP_ENV": app_env, "API_BASE_URL": backend.url, "PORT": str(free_port())}
+    usable = {"APP_ENV": app_env, "API_BASE_URL": backend.url}
 
-    findings = list(doctor.diagnose({**usable, name: "canary..\u00a7 x"}))
+    findings = list(diagnose({**usable, name: "canary..\u00a7 x"}))
 
-    assert summary(findings).count(f"wrong {name}") == 1
-    assert [finding for finding in findings if finding.subject == name and finding.level != "wrong"] == []
+    assert [finding.level for finding in findings if finding.subject == name] == ["wrong"]
     assert [finding for finding in findings if "canary" in finding.text] == []
     assert "ok" in {finding.level for finding in findings}
-
-
-@pytest.mark.parametrize(
-    "environ",
-    [
-        {"TOKEN_SOURCE": "nextauth"},
-        {"TOKEN_SOURCE": "nextauth", "AUTH_SECRET_1": "weak"},
-        {"APP_ENV": "testing", "TOKEN_COOKIE_NAME": "__Host-token"},
-        {"APP_ENV": "development", "TOKEN_COOKIE_SAMESITE": "None"},
-    ],
-)
-def test_what_is_missing_leaves_the_other_checks(environ):
-    """There is no backend either; the port can be tried all the same."""
-    findings = list(doctor.diagnose({"PORT": str(free_port()), **environ}))
-
-    assert findings[0].level == "wrong"
-    assert "ok PORT" in summary(findings)
 
 
 # The command
@@ -583,80 +397,58 @@ def test_what_is_missing_leaves_the_other_checks(environ):
 
 def run(environ: dict[str, str], folder: Path) -> tuple[int, list[str]]:
     """The exit status, and the lines printed on either stream."""
-    result = subprocess.run(
-        [sys.executable, str(ROOT / "doctor.py")],
-        cwd=folder,
-        env=environ,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=30,
-    )
-    return result.returncode, result.stdout.splitlines()
+    command = [sys.executable, str(ROOT / "doctor.py")]
+    result = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False, timeout=30)
+    return result.returncode, (result.stdout + result.stderr).splitlines()
 
 
 def test_warnings_are_no_failure(backend, tmp_path):
     """Exit 0, and a last line that counts; a `.env` file is for development."""
     (tmp_path / ".env").write_text("TOKEN_COOKIE_NAME=from-file\n")
-    environ = {"API_BASE_URL": backend.url, "PORT": str(free_port()), "DYNO": "web.1", "WEB_CONCURRENCY": "1"}
+    environ = {"API_BASE_URL": backend.url, "DYNO": "web.1", "WEB_CONCURRENCY": "1"}
 
     status, lines = run(environ, tmp_path)
 
+    warned = [line.split()[1] for line in lines if line.startswith("warn ")]
     assert status == 0
     assert lines[0] == "ok    settings               every value can be used"
-    assert lines[-1] == "3 warnings, nothing is wrong"
-    assert [line.split()[1] for line in lines if line.startswith("warn")] == [
-        "TOKEN_COOKIE_NAME",
-        "TOKEN_COOKIE_KEYS",
-        "TRUSTED_PROXIES",
-    ]
+    assert sorted(warned) == ["TOKEN_COOKIE_KEYS", "TOKEN_COOKIE_NAME", "TRUSTED_PROXIES"]
+    assert lines[-1] == "wrong: 0, warnings: 3"
     assert not any("from-file" in line for line in lines)
 
 
-def test_what_is_wrong_fails_and_no_secret_is_printed(tmp_path):
-    """Canaries in every secret; those that cannot be used, in a `.env` file too."""
+@pytest.mark.parametrize(
+    ("environ", "last_line"),
+    [
+        (
+            {
+                "APP_ENV": "development",
+                "TOKEN_SOURCE": "nextauth",
+                "AUTH_SECRET_4\x1b": "canary",
+                "TOKEN_COOKIE_KEYS": f"{TYPED_KEY},canary",
+                "METRICS_TOKEN": "canary canary",
+                "RATELIMIT_STORAGE_URI": "canary://",
+            },
+            "wrong: 4, warnings: 3",
+        ),
+        (
+            {
+                "API_BASE_URL": "http://127.0.0.1:1",
+                "TOKEN_COOKIE_KEYS": TYPED_KEY,
+                "METRICS_TOKEN": "canary",
+                "RATELIMIT_STORAGE_URI": "redis://canary:canary@127.0.0.1:1/0",
+            },
+            "wrong: 3, warnings: 3",
+        ),
+    ],
+)
+def test_what_is_wrong_fails_and_no_secret_is_printed(tmp_path, environ, last_line):
+    """Canaries in every secret: those that cannot be used, in a `.env` file too, and those that are judged."""
     (tmp_path / ".env").write_text("API_BASE_URL=https://user:canary@api.example.com\nTOKEN_COOKIE_KEY=canary\n")
-    key = base64.urlsafe_b64encode(b"canary-canary-canary-canary-cana").decode()
-    environ = {
-        "APP_ENV": "development",
-        "TOKEN_SOURCE": "nextauth",
-        "NEXTAUTH_SECRET": "canary",
-        "AUTH_SECRET_4": "canary",
-        "TOKEN_COOKIE_KEYS": f"{key},canary",
-        "METRICS_TOKEN": "canary canary",
-        "RATELIMIT_STORAGE_URI": f"redis://canary:canary@127.0.0.1:{free_port()}/0",
-    }
 
-    status, lines = run(environ, tmp_path)
+    status, lines = run({"NEXTAUTH_SECRET": "canary", **environ}, tmp_path)
 
-    assert status == 1
-    assert [line.split()[1] for line in lines if line.startswith("wrong")] == [
-        "API_BASE_URL",
-        "TOKEN_COOKIE_KEYS",
-        "METRICS_TOKEN",
-        "RATELIMIT_STORAGE_URI",
-    ]
-    assert lines[-1].startswith("2 warnings, 4 things are wrong; ")
-    assert all(line.isascii() for line in lines)
+    assert (status, lines[-1]) == (1, last_line)
+    assert all(line.isascii() and line.isprintable() for line in lines)
     assert "canary" not in "".join(lines)
-    assert key not in "".join(lines)
-
-
-def test_the_usable_secrets_are_not_printed_either(tmp_path):
-    """In production, where each of them is judged."""
-    key = base64.urlsafe_b64encode(b"canary-canary-canary-canary-cana").decode()
-    environ = {
-        "API_BASE_URL": f"http://127.0.0.1:{free_port()}",
-        "NEXTAUTH_SECRET": "canary",
-        "TOKEN_COOKIE_KEYS": key,
-        "METRICS_TOKEN": "canary",
-        "RATELIMIT_STORAGE_URI": f"redis://canary:canary@127.0.0.1:{free_port()}/0",
-    }
-
-    status, lines = run(environ, tmp_path)
-
-    assert status == 1
-    assert lines[-1].endswith("3 things are wrong")
-    assert "canary" not in "".join(lines)
-    assert key not in "".join(lines)
+    assert TYPED_KEY not in "".join(lines)

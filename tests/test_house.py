@@ -18,7 +18,9 @@ from tests import audit
 from tests.proxy.api.test_auth import jwt
 
 ROOT = Path(__file__).parent.parent
-SERVICE = sorted([*ROOT.glob("*.py"), *ROOT.glob("proxy/**/*.py"), *ROOT.glob("sandbox/**/*.py")])
+SERVICE = sorted(
+    path for pattern in ("*", "proxy/**/*", "checks/*", "sandbox/**/*") for path in ROOT.glob(f"{pattern}.py")
+)
 
 # Who may import whom: each file or folder, and all that it may know of ours. Downwards only, and nothing sideways.
 BOTTOM = {"config", "setting_types", "proxy.errors"}
@@ -65,7 +67,15 @@ MAY_IMPORT = {
     "app": BOTTOM | {"proxy", "proxy.logs", "proxy.hooks", "sandbox", "raw_path", "client_address"},
     "wsgi": {"app", "config", "hooks"},
     "serve": {"config"},
-    "doctor": BOTTOM | {"proxy.upstream"},
+    "doctor": {"config", "checks"},
+    "checks": BOTTOM | {f"checks.{name}" for name in "environment findings backends cookie access hosting".split()},
+    "checks.findings": set(),
+    "checks.network": {"setting_types"},
+    "checks.environment": {"config", "checks.findings"},
+    "checks.backends": BOTTOM | {"proxy.upstream", "checks.findings", "checks.network"},
+    "checks.cookie": {"config", "checks.findings"},
+    "checks.access": BOTTOM | {"checks.findings", "checks.network"},
+    "checks.hosting": {"config", "checks.findings", "checks.network"},
     "gunicorn.conf": {"config", "strict_worker", "proxy.logs", "proxy.metrics"},
     "request_head": set(),
     "client_address": set(),
