@@ -13,7 +13,7 @@ export PIP_ONLY_BINARY
 LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-build \
 	--custom-compile-command "make lock" $(UPGRADE)
 
-.PHONY: help run doctor test attack fuzz browser bench-stream bench-overhead check audit lock install install-dev install-node sandbox walkthrough clean
+.PHONY: help run doctor test attack fuzz incidents cluster deploy-check browser bench-stream bench-overhead check audit lock install install-dev install-node sandbox walkthrough clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -32,6 +32,18 @@ test: install-dev ## the whole test suite; the tests of next-auth's own cookies 
 attack: install-dev tests/browser/node_modules ## what an attacker would try, on raw sockets and in a browser (needs nginx, Node.js, Chromium)
 	@$(BIN)/pytest -vv --no-header -p no:cacheprovider tests/attack/smuggling.py tests/attack/injection.py \
 		tests/attack/paths.py tests/attack/cookies.py tests/attack/limits.py tests/attack/browser.py
+
+incidents: install-dev ## what operators see of what goes wrong, provoked for real (needs redis-server, prometheus, jq)
+	@$(BIN)/pytest -v -s tests/operations/incidents.py tests/operations/failures.py tests/operations/prometheus.py
+
+deploy-check: install-dev $(VENV)/deploy/installed tests/deploy/node_modules ## what is shipped for deploying, in front of real instances
+	@$(BIN)/pytest tests/deploy/origin.py tests/deploy/tools.py tests/deploy/image.py
+
+fuzz: $(VENV)/fuzz/installed ## ten minutes of coverage-guided fuzzing of what reads requests and replies
+	@$(VENV)/fuzz/bin/python -m tests.fuzz.run 600
+
+cluster: install-dev ## two instances, Redis and HAProxy, and what they do together (needs redis-server, haproxy)
+	@$(BIN)/python -m tests.cluster
 
 browser: install-dev tests/browser/node_modules examples/nextjs-auth/node_modules ## the Next.js example in a real browser (needs Node.js and Chromium)
 	@$(BIN)/pytest tests/browser/nextjs_auth.py
@@ -52,6 +64,7 @@ audit: install-dev ## what is locked: hashes, licences, known advisories
 
 lock: install-dev ## requirements*.txt anew, from requirements*.in
 	@$(LOCK) requirements.in -o requirements.txt >/dev/null
+	@$(LOCK) requirements-otel.in -o requirements-otel.txt >/dev/null
 	@$(LOCK) requirements-dev.in -o requirements-dev.txt >/dev/null
 
 walkthrough: install-dev ## the README's curl commands against a live `make run`, answers compared, twice
@@ -78,10 +91,21 @@ $(BIN)/pip:
 	@npm ci --prefix $* --no-audit --no-fund --loglevel=error
 	@touch $@
 
+$(VENV)/deploy/installed: tests/deploy/requirements.txt
+	@$(PYTHON) -m venv $(VENV)/deploy
+	@$(VENV)/deploy/bin/pip install -q --require-hashes -r tests/deploy/requirements.txt
+	@touch $@
+
+$(VENV)/fuzz/installed: requirements.txt
+	@$(PYTHON) -m venv $(VENV)/fuzz
+	@$(VENV)/fuzz/bin/pip install -q --require-hashes -r requirements.txt
+	@$(VENV)/fuzz/bin/pip install -q atheris==3.0.0
+	@touch $@
+
 $(VENV)/installed: requirements.txt | $(BIN)/pip
 	@$(BIN)/pip install -q --require-hashes -r requirements.txt
 	@touch $@
 
-$(VENV)/installed-dev: requirements-dev.txt requirements.txt | $(BIN)/pip
+$(VENV)/installed-dev: requirements-dev.txt requirements-otel.txt requirements.txt | $(BIN)/pip
 	@$(BIN)/pip install -q --require-hashes -r requirements-dev.txt
 	@touch $(VENV)/installed $@

@@ -90,6 +90,8 @@ class Settings:
     log_level: LogLevel = field(default="info", metadata=_takes(types.log_level))
     metrics_token: Secret | None = field(default=None, metadata=_takes(types.bearer_token))
 
+    otel: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)  # OTEL_*, see proxy/telemetry.py
+
     def log_key(self) -> bytes:
         """What pseudonyms in the log are made with: one for all with the same secrets, else for this server alone."""
         secret = next(iter((*self.token_cookie_keys, *self.auth_secrets)), None)
@@ -128,12 +130,19 @@ def environment() -> dict[str, str]:
     if os.environ.get("APP_ENV") != "development":
         return dict(os.environ)
     from_file = {name: value for name, value in dotenv_values(Path(".env")).items() if value is not None}
+    for name in [name for name in from_file if name.startswith("OTEL_")]:
+        os.environ.setdefault(name, from_file[name])  # OpenTelemetry reads the environment by itself
     return {**from_file, **os.environ}
 
 
 def metrics_folder() -> str | None:
     """Where the worker processes of one server keep their metrics; None outside of gunicorn."""
     return os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+
+
+def forget(name: str) -> bool:
+    """Take a variable out of the environment; whether there was one."""
+    return bool(os.environ.pop(name, ""))
 
 
 def forget_blank(name: str) -> None:
@@ -154,6 +163,7 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
         unusable |= _weak_secrets(environ)
     defaults: dict[str, Any] = {
         "auth_secrets": _auth_secrets(environ),
+        "otel": {name: value for name, value in environ.items() if name.startswith("OTEL_")},
         "csrf_trusted_origins": parsed.get("cors_origins", ()),
         "proxy_base_url": parsed.get("api_base_url"),
     }

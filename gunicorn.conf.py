@@ -93,8 +93,10 @@ def on_starting(_server: "Arbiter") -> None:
             sys.exit(1)
 
 
-def child_exit(_server: "Arbiter", worker: "Worker") -> None:
-    """Keep the counts of a worker that has ended."""
+def child_exit(server: "Arbiter", worker: "Worker") -> None:
+    """Count a worker that has ended, and keep its counts."""
+    if preload_app:
+        cast("Flask", server.app.wsgi()).extensions["metrics"].worker_exits.inc()
     retire(METRICS, worker.pid)
 
 
@@ -131,6 +133,7 @@ def post_worker_init(worker: "Worker") -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_NOW)
 
     app = cast("Flask", worker.wsgi)
+    app.extensions["metrics"].worker_serves(threads)
     app.extensions["readiness"].is_serving = lambda: worker.alive
     if worker.age == 1 and settings.app_env == "development":
         print(app.extensions["welcome"], flush=True)

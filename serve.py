@@ -22,6 +22,9 @@ def main() -> None:
         sys.exit(str(error))
     # At its import gunicorn parses WEB_CONCURRENCY itself, and ends in a trace where a platform left it blank.
     config.forget_blank("WEB_CONCURRENCY")
+    # Render sets it for any Python service; it would put our configuration aside, and log queries.
+    if config.forget("GUNICORN_CMD_ARGS"):
+        print("GUNICORN_CMD_ARGS is not used: the settings of the README say all", file=sys.stderr)
 
     from gunicorn.app.wsgiapp import run  # noqa: PLC0415 - see above
 

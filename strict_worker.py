@@ -5,6 +5,7 @@ in our one shape, and names neither itself nor its version.
 """
 
 import json
+import select
 import socket
 import struct
 import time
@@ -45,6 +46,9 @@ log = structlog.get_logger()
 
 _LONGEST_REST = 64 * 1024  # of a body that nobody wants: beyond it gunicorn closes, and would not have said so
 _LINGER_SECONDS = 0.3
+# After SIGTERM a kept-alive connection may bring a last request; whoever checks /readyz in front must have seen that we
+# stop before we close it, or a request could be under way on it just then. gunicorn would wait two seconds.
+_STOPPING_SECONDS = 6.0
 _SILENCE_SECONDS = 0.05
 _CLIENT_ERRORS = {LimitRequestLine: 414, LimitRequestHeaders: 431}
 _SERVER_ERRORS = (ConfigurationProblem, InvalidResponseHeader, InvalidResponseHeaderName)
@@ -60,9 +64,24 @@ class StrictWorker(gthread.ThreadWorker):
         settings: Settings = app.extensions["settings"]
         self._metrics: Metrics = app.extensions["metrics"]
         self._longest_body = max(settings.max_content_length, settings.proxy_max_content_length)
-        # It has no setting for either. Both are looked up by name for each connection and each response.
+        # It has no settings for these; each is looked up by name when it is needed.
         gthread.TConn = partial(_Connection, settings)
+        gthread.STOP_KEEPALIVE_LINGER = _STOPPING_SECONDS
         wsgi.Response = _Response
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Take new connections, or no more; a worker that stops takes those that have come, and refuses the rest.
+
+        gunicorn leaves its socket open until the last request has ended: whoever connects would hang as long.
+        """
+        super().set_accept_enabled(enabled)
+        if not (enabled or self.alive):
+            for listener in self.sockets:
+                waiting = select.poll()
+                waiting.register(listener, select.POLLIN)
+                while waiting.poll(0):
+                    self.accept(listener)
+                listener.close()
 
     def handle(self, conn: Any) -> Any:
         """Serve the next request of a connection, in a thread of the pool."""
@@ -109,7 +128,7 @@ class _Connection(gthread.TConn):
 
     def __init__(self, settings: Settings, *arguments: Any) -> None:
         self._settings = settings
-        self._give_up = 0.0
+        self._give_up, self._awaited = 0.0, "head"
         super().__init__(*arguments)
 
     @property
@@ -135,15 +154,21 @@ class _Connection(gthread.TConn):
 
     def expect_head(self) -> None:
         """A head has READ_TIMEOUT from its first byte to its last."""
+        self._awaited = "head"
         self._give_up = time.monotonic() + self._settings.read_timeout
 
     def expect_body(self) -> None:
         """A body has REQUEST_DEADLINE; a second more, for where it is streamed, the exchange's own end says more."""
+        self._awaited = "body"
         self._give_up = time.monotonic() + self._settings.request_deadline + 1
 
     def seconds_left(self) -> float:
         """How long the browser may let us wait now: READ_TIMEOUT for some bytes, and no longer than for the whole."""
         return min(self._settings.read_timeout, self._give_up - time.monotonic())
+
+    def tell_of_slowness(self) -> None:
+        """The browser took too long, and hears nothing more."""
+        log.info("gave_up", client=_address(self.client), detail=f"its {self._awaited} took too long")
 
     def linger(self) -> None:
         """Say that nothing follows, and read on for a moment: closed at once, unread bytes would reset the connection
@@ -177,12 +202,14 @@ class _Unreader(SocketUnreader):
         """
         left = self._connection.seconds_left()
         if left <= 0:
+            self._connection.tell_of_slowness()
             raise NoMoreData
         # The kernel's timeout: Python's own would make the socket non-blocking under gunicorn's feet.
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(left))
         try:
             return bytes(super().chunk(size_hint))
         except BlockingIOError:
+            self._connection.tell_of_slowness()
             raise NoMoreData from None
 
 

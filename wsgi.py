@@ -10,4 +10,4 @@ try:
     app = create_app(hooks=hooks)
 except SettingsError as error:
     print(error, file=sys.stderr)
-    sys.exit(1)
+    sys.exit(3)  # gunicorn's WORKER_BOOT_ERROR: any other status of a worker, and it is started again, for ever

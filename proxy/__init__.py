@@ -4,7 +4,7 @@ from flask import Flask
 
 import config
 from config import Settings
-from proxy import fetch, health, observability, ratelimit, relay, security
+from proxy import fetch, health, observability, ratelimit, relay, security, telemetry
 from proxy.api import GROUPS, passthrough
 from proxy.hooks import Hooks
 from proxy.metrics import Metrics
@@ -34,3 +34,4 @@ def init_app(app: Flask, settings: Settings, hooks: Hooks) -> None:
         app.register_blueprint(group)
     passthrough.init_app(app, settings)
     relay.init_app(app, hooks)
+    telemetry.init_app(app, settings.otel)

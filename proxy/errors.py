@@ -97,8 +97,8 @@ class RateLimited(BffError):
     status = 429
     code = "rate_limited"
 
-    def __init__(self, seconds: int) -> None:
-        super().__init__(message=f"Demasiados intentos; inténtalo de nuevo en {seconds} s")
+    def __init__(self, seconds: int, detail: str = "") -> None:
+        super().__init__(detail, message=f"Demasiados intentos; inténtalo de nuevo en {seconds} s")
         self.headers = {"Retry-After": str(seconds)}
 
 

@@ -67,7 +67,7 @@ def get_readiness() -> Response:
     """Whether traffic makes sense here: 200, or 503 while the backend cannot be reached or we are stopping."""
     readiness: Readiness = current_app.extensions["readiness"]
     if not readiness.is_ready():
-        raise BackendDown("not ready")
+        raise BackendDown("the backend does not answer" if readiness.is_serving() else "stopping")
     return jsonify(status="ok")
 
 

@@ -15,6 +15,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from proxy import errors
+
+_KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.BffError)]
 _METHODS = frozenset("GET HEAD POST PUT PATCH DELETE OPTIONS".split())
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0)
 
@@ -44,7 +47,13 @@ class Metrics:
         self._backend_seconds = Histogram(
             "bff_backend_seconds", "The part at the backend.", ["route"], buckets=_SECONDS, registry=ours
         )
+        self._threads = Gauge(
+            "bff_threads", "Requests that may be under way at once.", registry=ours, multiprocess_mode="livesum"
+        )
+        self.worker_exits = Counter("bff_worker_exits", "Worker processes that have ended.", registry=ours)
         self._refusals = Counter("bff_refusals", "Requests the BFF itself refused or failed.", ["code"], registry=ours)
+        for kind in _KINDS:
+            self._refusals.labels(kind.code)  # begins at 0, or the first of each would not be seen to be one
         self.in_flight = Gauge(
             "bff_requests_in_flight", "Requests under way.", registry=ours, multiprocess_mode="livesum"
         )
@@ -66,6 +75,10 @@ class Metrics:
         }
         build = Gauge("bff_build_info", "What runs here.", list(runs_on), registry=ours, multiprocess_mode="livemax")
         build.labels(**runs_on).set(1)
+
+    def worker_serves(self, threads: int) -> None:
+        """A worker process begins, with that many threads."""
+        self._threads.set(threads)
 
     def answered(self, fields: Mapping[str, Any], seconds: float, backend_seconds: float | None) -> None:
         """Count a request.

@@ -28,8 +28,7 @@ def init_app(app: Flask, settings: Settings, metrics: Metrics) -> None:
     app.extensions["pseudonyms"] = Pseudonyms(settings.log_key())
     app.before_request(partial(_begin, metrics))
     app.after_request(partial(_end, metrics))
-    if settings.trusted_proxies == 0:
-        app.before_request(_ForwardingFieldWarning())
+    app.before_request(_ForwardingFieldWarning(settings.trusted_proxies))
 
 
 def _begin(metrics: Metrics) -> None:
@@ -64,7 +63,7 @@ def _fields(response: Response) -> dict[str, Any]:
         "bytes_in": request.content_length or 0,
         "bytes_out": 0 if response.is_streamed else response.calculate_content_length(),
         "request_id": g.request_id,
-        "trace_id": trace and trace[1],
+        "trace_id": g.get("trace_id") or (trace and trace[1]),
         "client": request.remote_addr,
         "user": token and pseudonyms.of(token.subject or token.value),
         "detail": g.get("error_detail"),
@@ -101,21 +100,42 @@ def _tell(metrics: Metrics, fields: dict[str, Any], noted: dict[str, Any]) -> No
         fields["bytes_in"] = noted["request_body"].passed
     if "response_body" in noted:
         fields["bytes_out"] = noted["response_body"].passed
+        if failure := noted["response_body"].failure:  # its status had been sent
+            fields["code"], fields["detail"] = failure.code, f"cut short: {failure}"
     metrics.in_flight.dec()
     metrics.answered(fields, seconds, backend_seconds)
-    tell = log.warning if fields["status"] >= 500 else log.info
+    is_bad = fields["status"] >= 500 or (fields["detail"] or "").startswith("cut short")
+    tell = log.warning if is_bad else log.info
     tell("request", **fields)
 
 
 class _ForwardingFieldWarning:
-    """A guard that says, the first time, that a proxy seems to stand in front which TRUSTED_PROXIES does not count."""
+    """A guard that says, the first time, that there are more proxies in front than TRUSTED_PROXIES counts, or fewer."""
 
-    def __init__(self) -> None:
+    def __init__(self, trusted: int) -> None:
+        self._trusted = trusted
         self._said = False
 
     def __call__(self) -> None:
+        if self._said or request.blueprint == "health":  # probes come from next door
+            return
+        if self._trusted:
+            self._warn_of_too_few()
+        else:
+            self._warn_of_any()
+
+    def _warn_of_any(self) -> None:
         sent = [name for name in _FORWARDING_FIELDS if name in request.headers]
-        if sent and not self._said:
+        if sent:
             self._said = True
             detail = f"{sent[0]} arrives and is ignored: set TRUSTED_PROXIES to the number of proxies in front"
             log.warning("forwarding_field_ignored", detail=detail)
+
+    def _warn_of_too_few(self) -> None:
+        entries = len(request.headers.get("X-Forwarded-For", "").split(","))
+        if "X-Forwarded-For" not in request.headers or entries < self._trusted:
+            self._said = True
+            detail = (
+                f"X-Forwarded-For has fewer entries than TRUSTED_PROXIES={self._trusted} proxies would have written"
+            )
+            log.warning("forwarding_field_missing", detail=detail)

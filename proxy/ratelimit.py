@@ -73,6 +73,7 @@ class _Guard:
         self._pseudonyms = pseudonyms
         self._metrics = metrics
         self._threads = ThreadPoolExecutor(8, "ratelimit") if is_remote else None
+        self.longest_wait_seconds = _LONGEST_WAIT_SECONDS
         self.ask_again_at = 0.0
 
     def __call__(self) -> None:
@@ -85,14 +86,15 @@ class _Guard:
             self._let_pass(error)
             return
         if seconds:
-            raise RateLimited(seconds)
+            breached = self._limiter.current_limit
+            raise RateLimited(seconds, "per account" if breached and "account" in breached.key else "per client")
 
     def _seconds_to_wait(self) -> int:
         if self._threads is None:
             return self._count()
         # Not by socket timeouts alone: they begin anew with each step, and none is for looking up the name.
         answer: Future[int] = self._threads.submit(contextvars.copy_context().run, self._count)
-        return answer.result(_LONGEST_WAIT_SECONDS)
+        return answer.result(self.longest_wait_seconds)
 
     def _count(self) -> int:
         try:

@@ -5,12 +5,9 @@ from collections.abc import Iterator
 from typing import Protocol
 
 import requests
-import structlog
 
 from proxy.errors import BadRequest, BffError, TooLarge
 from proxy.upstream import read_piece
-
-log = structlog.get_logger()
 
 _PIECE_BYTES = 64 * 1024
 
@@ -81,6 +78,7 @@ class ResponseBody:
 
     def __init__(self, reply: requests.Response | None) -> None:
         self.passed = 0
+        self.failure: BffError | None = None
         self._reply = reply
 
     def __iter__(self) -> Iterator[bytes]:
@@ -98,5 +96,5 @@ class ResponseBody:
                 self.passed += len(piece)
                 yield piece
         except BffError as error:
-            log.warning("cut_short", code=error.code, detail=str(error))
+            self.failure = error
             raise ConnectionResetError(errno.ECONNRESET, "the backend's body was cut short") from None

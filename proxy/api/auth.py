@@ -174,8 +174,10 @@ def _set_cookie(response: Response, token: Token) -> Response:
     if max_age_seconds <= 0:
         raise BackendInvalid("the token has expired already", message="La API no devolvió un token válido")
     value = cookie.write(token)
-    if len(settings.token_cookie_name) + len(value) > _LONGEST_COOKIE:
-        raise BackendInvalid("the token is too long for a cookie", message="La API no devolvió un token válido")
+    size = len(settings.token_cookie_name) + len(value)
+    if size > _LONGEST_COOKIE:
+        detail = f"the token is too long for a cookie: {size} bytes, and browsers take {_LONGEST_COOKIE}"
+        raise BackendInvalid(detail, message="La API no devolvió un token válido")
     response.set_cookie(settings.token_cookie_name, value, max_age=max_age_seconds, **_cookie_attributes(settings))
     return response
 

@@ -140,7 +140,7 @@ def test_a_stream_is_told_of_at_its_end(settings, backend, events):
 @pytest.mark.parametrize("name", ["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"])
 def test_each_forwarding_field_is_warned_of(anonymous, events, name):
     """A proxy may send only some."""
-    anonymous.get("/healthz", headers={name: "x"})
+    anonymous.get("/api/vehicles", headers={name: "x"})
 
     assert last(events, "forwarding_field_ignored")["detail"].startswith(f"{name} arrives")
 
@@ -173,6 +173,19 @@ def test_a_forwarding_field_that_nobody_is_trusted_to_send_is_ignored_and_said_o
     assert backend.last.headers["X-Forwarded-Proto"] == "http"
     assert backend.last.headers["X-Forwarded-Host"] == "localhost"
     assert [event["event"] for event in events].count("forwarding_field_ignored") == 1
+
+
+@pytest.mark.parametrize("sent", [{}, {"X-Forwarded-For": "192.0.2.1"}])
+def test_fewer_entries_than_trusted_proxies_are_said_once(settings, events, sent):
+    """All users would have the address of a proxy, and share its limits."""
+    browser = create_app(replace(settings, trusted_proxies=2)).test_client()
+
+    browser.get("/healthz", headers=sent)
+    before = len([event for event in events if event["event"] == "forwarding_field_missing"])
+    browser.get("/api/vehicles", headers=sent)
+    browser.get("/api/vehicles", headers=sent)
+
+    assert (before, [event["event"] for event in events].count("forwarding_field_missing")) == (0, 1)
 
 
 def test_of_many_forwarding_entries_the_one_our_proxies_wrote_counts(settings, backend):
