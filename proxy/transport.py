@@ -30,13 +30,14 @@ class Exchange:
     """What our connection class needs to know of the request it carries, and urllib3 does not hand on.
 
     `deadline` is on the monotonic clock, and may be moved while a body comes in. `on_connect` is called when a
-    connection has to be opened for it.
+    connection has to be opened for it. `bytes_left` is how much the reply may have, its head included.
     """
 
     target: str
     read_timeout: float
     deadline: float
     on_connect: Callable[[], None]
+    bytes_left: float
 
     def seconds_left(self) -> float:
         """Until the deadline.
@@ -129,7 +130,11 @@ class _BoundedReader(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         """Fill `buffer` with what comes next (io.RawIOBase)."""
         self._sock.settimeout(min(self._exchange.seconds_left(), self._exchange.read_timeout))
-        return self._raw.readinto(buffer)
+        count = self._raw.readinto(buffer)
+        self._exchange.bytes_left -= count or 0
+        if self._exchange.bytes_left < 0:
+            raise http.client.HTTPException("the reply is longer than it may be")
+        return count
 
     def close(self) -> None:
         """Let go of the socket (io.RawIOBase)."""

@@ -25,6 +25,7 @@ from proxy.transport import Adapter, Exchange, Session, current_exchange
 # RFC 9112 §3.2.1: behind anything but a slash, `http://api` + `@evil.example/` is another host; and neither blanks nor
 # control characters fit into a request line.
 _TARGET = re.compile(r"/[^\x00-\x20\x7f]*")
+_LONGEST_REPLY = 64 * 2**20  # where it is read whole: no list of JSON is as long, and the memory is everybody's
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _NOT_HTTP = (http.client.HTTPException, urllib3.exceptions.InvalidHeader)
 
@@ -57,6 +58,7 @@ class Upstream:
         self._connect_timeout = settings.connect_timeout
         self._read_timeout = settings.read_timeout
         self._deadline = settings.request_deadline
+        self._longest_reply = _LONGEST_REPLY
         self._session = Session()
         self._session.mount(self._base_url + "/", Adapter(settings.threads, _tls_context(base_url, settings)))
 
@@ -78,7 +80,8 @@ class Upstream:
             headers: All fields but `Host` and `Content-Length`.
             body: Sent as it is, a stream in pieces; None sends none.
             deadline: Seconds for the whole exchange; REQUEST_DEADLINE when None.
-            bounds_body: Whether the deadline is for the last byte of the reply, or for the end of its head.
+            bounds_body: Whether the deadline is for the last byte of the reply, or for the end of its head. With the
+                former, the reply may have 64 MiB.
 
         Returns:
             The reply, whatever its status, its body unread: pass it to `read_body`, or close it.
@@ -94,7 +97,9 @@ class Upstream:
         if not _TARGET.fullmatch(target):
             raise BadRequest("the request target cannot stand in a request line")
         seconds = deadline or self._deadline
-        exchange = Exchange(self._prefix + target, self._read_timeout, time.monotonic() + seconds, self._on_connect)
+        most = self._longest_reply if bounds_body else math.inf
+        give_up = time.monotonic() + seconds
+        exchange = Exchange(self._prefix + target, self._read_timeout, give_up, self._on_connect, most)
         token = current_exchange.set(exchange)
         try:
             reply = self._session.send(

@@ -16,7 +16,7 @@ import trustme
 
 from config import Settings
 from proxy.errors import BackendInvalid, BackendTimeout, BackendUnreachable, BadRequest, BffError
-from proxy.upstream import Upstream, read_body
+from proxy.upstream import Upstream, read_body, read_piece
 from tests.backend import Backend
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -470,3 +470,16 @@ def test_the_environments_authorities_are_not_asked(settings, tls_backend, autho
     upstream = Upstream(tls_backend.url, settings)
 
     assert isinstance(failure(upstream), BackendUnreachable)
+
+
+@pytest.mark.parametrize(
+    "framing", [b"Content-Length: 99\r\n\r\n" + b"x" * 99, b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 99]
+)
+def test_a_reply_that_is_read_whole_has_a_limit(settings, backend, framing):
+    """The memory is everybody's. One that is streamed has none."""
+    upstream = Upstream(backend.url, settings)
+    upstream._longest_reply = 90
+    backend.answer_bytes("GET /x", b"HTTP/1.1 200 OK\r\n" + framing, close=True)
+
+    assert isinstance(failure(upstream), BackendInvalid)
+    assert read_piece(upstream.send("GET", "/x", {}, bounds_body=False), 1)
