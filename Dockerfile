@@ -42,6 +42,7 @@ LABEL org.opencontainers.image.title="KilomeTracker BFF" \
       org.opencontainers.image.description="Stands between a browser with an HTTP-only cookie and a private JSON API" \
       org.opencontainers.image.licenses="MIT"
 COPY *.py ./
+COPY checks/ checks/
 COPY proxy/ proxy/
 RUN chmod -R a+rX . && python -m compileall -q --invalidation-mode unchecked-hash .
 USER 10001:10001

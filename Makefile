@@ -13,7 +13,7 @@ export PIP_ONLY_BINARY
 LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-build \
 	--custom-compile-command "make lock" $(UPGRADE)
 
-.PHONY: help run doctor test attack fuzz incidents cluster deploy-check browser bench-stream bench-overhead check audit lock install install-dev install-node sandbox walkthrough clean
+.PHONY: help run doctor test attack fuzz incidents cluster deploy-check browser bench-stream bench-overhead bench-scaling check audit lock install install-dev install-node sandbox walkthrough clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -53,6 +53,9 @@ bench-stream: install-dev ## what streams cost; written to bench/RESULTS.md
 
 bench-overhead: install-dev ## what the log and the metrics cost; written to bench/RESULTS.md
 	@$(BIN)/python -m bench.overhead
+
+bench-scaling: install-dev ## how capacity, latency and memory grow with users (needs wrk, nginx)
+	@$(BIN)/python -m bench.scaling
 
 check: install-dev ## lint, format and types
 	@$(BIN)/ruff check .

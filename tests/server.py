@@ -35,6 +35,7 @@ class Server:
 
     environ: dict[str, str]
     port: int = field(default_factory=free_port)
+    root: Path = ROOT
     output: str = ""
 
     def start(self) -> Self:
@@ -42,7 +43,7 @@ class Server:
         self._folder = tempfile.TemporaryDirectory()
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by `stop`
         self._process = subprocess.Popen(
-            [sys.executable, str(ROOT / "serve.py")],
+            [sys.executable, str(self.root / "serve.py")],
             cwd=self._folder.name,  # a developer's .env and sandbox are none of ours
             env={"PATH": os.environ["PATH"], "PORT": str(self.port), **_DEFAULTS, **self.environ},
             stdout=self._log,

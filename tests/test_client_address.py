@@ -32,3 +32,12 @@ def test_it_is_an_address_or_our_proxys(told, taken):
     ClientAddress(lambda *_: [])(environ, lambda *_: lambda _: None)
 
     assert environ["REMOTE_ADDR"] == taken
+
+
+def test_where_none_is_told_it_is_our_proxys():
+    """PEP 3333 lets a server leave it out."""
+    environ: dict[str, object] = {"werkzeug.proxy_fix.orig": {"REMOTE_ADDR": PROXY}}
+
+    ClientAddress(lambda *_: [])(environ, lambda *_: lambda _: None)
+
+    assert environ["REMOTE_ADDR"] == PROXY

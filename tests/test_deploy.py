@@ -64,7 +64,7 @@ def test_the_image_has_the_whole_service_and_nothing_else():
     """A file that was forgotten would be missed at the start, or, worse, later."""
     modules = {path.name for path in ROOT.glob("*.py")}
 
-    assert set(FILE.stages["bff"].copied) == modules | {"proxy"}
+    assert set(FILE.stages["bff"].copied) == modules | {"checks", "proxy"}
     assert set(FILE.stages["sandbox"].copied) == {"sandbox", "raw_path.py"}
     assert list(FILE.stages)[-1] == "bff"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from raw_path import raw_path
+from raw_path import RawPath, raw_path
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,7 @@ from raw_path import raw_path
         ("http://example.com", "/"),
         ("http://example.com?x=/y", "/"),
         ("/a://b/c", "/a://b/c"),
+        ("http://example.com/a://b/c", "/a://b/c"),
         ("*", "*"),
         ("/\xc3\xb1 \xff", "/%C3%B1%20%FF"),
     ],
@@ -29,3 +30,13 @@ def test_the_path_of_the_request_target_is_kept(target, path):
 def test_without_a_request_target_the_decoded_path_is_encoded_again():
     """Some WSGI servers hand on no more; `%2F` alone is lost."""
     assert raw_path({"PATH_INFO": "/a b/50%/\xc3\xb1"}) == "/a%20b/50%25/%C3%B1"
+    assert raw_path({}) == ""
+
+
+def test_the_application_sees_the_path_as_it_came():
+    """Whatever the server made of it."""
+    application = RawPath(lambda environ, _: [environ["PATH_INFO"].encode()])
+
+    body = application({"RAW_URI": "/A%2FB?x", "PATH_INFO": "/A/B"}, lambda *_: lambda _: None)
+
+    assert body == [b"/A%2FB"]

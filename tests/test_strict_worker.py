@@ -38,6 +38,7 @@ def parsed(head: bytes) -> Request:
         b"GET http://a@b/ HTTP/1.1\r\nHost: b\r\n\r\n",
         b"GET http:/// HTTP/1.0\r\n\r\n",
         b"GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"OPTIONS http://b/ HTTP/1.1\r\nHost: a\r\n\r\n",
         b"GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n",
         b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: a\r\nX_Forwarded_For: b\r\n\r\n",
@@ -62,6 +63,7 @@ def test_what_another_server_may_read_otherwise_is_refused(head):
         b"GET / HTTP/1.1\r\nHost: my_service\r\n\r\n",
         b"GET http://a.example/x HTTP/1.1\r\nHost: A.example\r\n\r\n",
         b"GET http://a?x HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET HTTPS://a/x?next=http://b/ HTTP/1.1\r\nHost: a\r\n\r\n",
         b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
         b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n",
     ],
@@ -73,11 +75,32 @@ def test_what_has_one_meaning_passes(head):
 
 def test_cookie_lines_are_joined_as_http_2_has_it():
     """By `; ` (RFC 9113 §8.2.3): WSGI's comma would make the second cookie a part of the first."""
-    request = parsed(b"GET / HTTP/1.1\r\nHost: a\r\nCookie: x=1\r\nAccept: b\r\nCookie: token=2\r\nX_Odd: c\r\n\r\n")
+    request = parsed(b"GET / HTTP/1.1\r\nHost: a\r\nCookie: x=1\r\nX_Odd: c\r\nAccept: b\r\nCookie: token=2\r\n\r\n")
 
     require_one_meaning(request)
 
     assert request.headers == [("HOST", "a"), ("ACCEPT", "b"), ("COOKIE", "x=1; token=2")]
+
+
+@pytest.mark.parametrize(
+    ("field", "ends"),
+    [
+        (b"Connection: keep-alive, close", True),
+        (b"Connection: te\t,\tCLOSE , x", True),
+        (b"Connection: te\r\nConnection: close", True),
+        (b"Connection: keep-alive", False),
+        (b"Connection: te, closed", False),
+        (b"Connection: te close", False),
+        (b"X: close", False),
+    ],
+)
+def test_a_connection_ends_where_one_of_its_options_is_close(field, ends):
+    """RFC 9112 §9.6: in any case, and wherever it stands in the list."""
+    request = parsed(b"GET / HTTP/1.1\r\nHost: a\r\n" + field + b"\r\n\r\n")
+
+    require_one_meaning(request)
+
+    assert request.should_close() == ends
 
 
 @pytest.fixture(scope="module")

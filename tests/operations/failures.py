@@ -14,7 +14,7 @@ import pytest
 import trustme
 
 from tests.backend import Backend
-from tests.operations.scene import Scene
+from tests.operations.scene import Scene, with_hooks
 from tests.proxy.api.test_auth import jwt
 from tests.redis_server import Redis
 from tests.server import Server
@@ -220,14 +220,15 @@ def test_requests_are_none():
 
 def test_a_defect_of_ours(tmp_path: Path):
     """A 500 with a code, and beside it the trace, under the same id; here a team's hook fails."""
-    (tmp_path / "hooks.py").write_text(
+    root = with_hooks(
+        tmp_path,
         "from proxy.hooks import Hooks\n"
         "hooks = Hooks()\n"
         "@hooks.before_send('vehicles')\n"
         "def add_plates(outgoing):\n"
-        "    outgoing.headers['X-Plates'] = outgoing.token.claims['plates']\n"
+        "    outgoing.headers['X-Plates'] = outgoing.token.claims['plates']\n",
     )
-    with Scene(GUNICORN_CMD_ARGS=f"--pythonpath {tmp_path}") as scene:
+    with Scene(root) as scene:
         status = scene.ask("GET", "/api/vehicles", token=TOKEN).status
 
     assert status == 500

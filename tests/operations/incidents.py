@@ -212,7 +212,8 @@ def test_7_a_cookie_is_too_large():
 
     assert (login.status, dict(login.cookies), request.status) == (502, {}, 431)
     [too_long] = scene.lines(code="backend_invalid")
-    assert (too_long["route"], too_long["detail"]) == ("/api/auth/login", "the token is too long for a cookie")
+    assert too_long["route"] == "/api/auth/login"
+    assert too_long["detail"].startswith("the token is too long for a cookie: ")
     assert too_long["backend_ms"] > 0  # the backend has answered
     [too_large] = scene.lines("refused", status=431)
     assert (too_large["code"], too_large["detail"], too_large["client"]) == (

@@ -16,7 +16,7 @@ from urllib.error import URLError
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
-from tests.operations.scene import SCRAPERS_TOKEN, Scene
+from tests.operations.scene import SCRAPERS_TOKEN, Scene, with_hooks
 from tests.operations.test_alerts import ALERTS, FOLDER
 from tests.operations.test_dashboard import expressions
 from tests.proxy.api.test_auth import jwt
@@ -94,11 +94,12 @@ def something_of_everything(scene: Scene) -> None:
 
 def test_a_real_prometheus_has_something_to_show(tmp_path):
     """With the token from its file; all of the dashboard's questions have answers, and a defect is told at once."""
-    (tmp_path / "hooks.py").write_text(
-        "from proxy.hooks import Hooks\nhooks = Hooks()\n@hooks.before_send('expenses')\ndef fail(_): raise KeyError\n"
+    root = with_hooks(
+        tmp_path,
+        "from proxy.hooks import Hooks\nhooks = Hooks()\n@hooks.before_send('expenses')\ndef fail(_): raise KeyError\n",
     )
-    settings = {"PROXY_ALLOW": "*", "RATELIMIT_AUTH": "1 per minute", "GUNICORN_CMD_ARGS": f"--pythonpath {tmp_path}"}
-    with Scene(**settings) as scene:
+    settings = {"PROXY_ALLOW": "*", "RATELIMIT_AUTH": "1 per minute"}
+    with Scene(root, **settings) as scene:
         prometheus = Prometheus(tmp_path, f"127.0.0.1:{scene.server.port}")
         tell_backend(scene)
         wanted = [text.replace("[1m]", "[5s]") for text in expressions()]

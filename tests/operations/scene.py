@@ -6,9 +6,11 @@ What a test looks at is printed (`pytest -s`): the lines that decide, and the sa
 import contextlib
 import http.client
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.cookies import SimpleCookie
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,12 +18,21 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from tests.backend import Backend
-from tests.server import Server
+from tests.server import ROOT, Server
 
 Line = dict[str, Any]
 
 SCRAPERS_TOKEN = "for-the-scraper"
 _NOISE = ("time", "trace_id", "bytes_in", "bytes_out")
+
+
+def with_hooks(folder: Path, text: str) -> Path:
+    """The service's code, in a folder of its own, with a team's `hooks.py`."""
+    for file in ROOT.glob("*.py"):
+        shutil.copy(file, folder)
+    (folder / "proxy").symlink_to(ROOT / "proxy")
+    (folder / "hooks.py").write_text(text, "utf-8")
+    return folder
 
 
 @dataclass(frozen=True)
@@ -39,10 +50,12 @@ class Scene:
     Used as a context manager: left, the service has stopped, and `lines` and `count` look at what it has said.
 
     Args:
+        root: Where the service's code is.
         environ: Settings besides those that every scene has; API_BASE_URL is the scene's backend's unless named here.
     """
 
-    def __init__(self, **environ: str) -> None:
+    def __init__(self, root: Path = ROOT, /, **environ: str) -> None:
+        self._root = root
         self._environ = environ
         self.backend = Backend()
 
@@ -50,7 +63,7 @@ class Scene:
         self._backends = contextlib.ExitStack()
         self._backends.enter_context(self.backend)
         environ = {"API_BASE_URL": self.backend.url, "METRICS_TOKEN": SCRAPERS_TOKEN, **self._environ}
-        self.server = Server(environ)
+        self.server = Server(environ, root=self._root)
         self.server.__enter__()
         return self
 

@@ -14,6 +14,7 @@ from proxy.cookies import parse_cookies
         ("theme=dark;token=a.b.c;", {"theme": "dark", "token": "a.b.c"}),
         (" \ttoken = a.b.c\t ", {"token": "a.b.c"}),
         ("token=a=b==", {"token": "a=b=="}),
+        ("token=\x0ba\xa0", {"token": "\x0ba\xa0"}),
         ("token=", {"token": ""}),
         ("token", {}),
         ("Token=a", {"Token": "a"}),

@@ -231,10 +231,36 @@ def test_no_other_way_to_write_a_path_gets_past(guarded, target):
     assert response.headers["X-BFF-Error"] == "cross_site"
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_the_platform_is_never_refused(guarded, path):
-    """Whatever it sends."""
-    assert guarded.get(path, headers={"Sec-Fetch-Site": "cross-site", "Origin": OTHER}).status_code == 200
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+@pytest.mark.parametrize("source", ["cookie", "nextauth"])
+def test_the_platform_is_never_refused(settings, path, source):
+    """Whatever it sends, and whatever cookie browsers have."""
+    app = create_app(replace(settings, token_source=source, auth_secrets=(Secret("s" * 32),)))
+
+    response = app.test_client().get(path, headers={"Sec-Fetch-Site": "cross-site", "Origin": OTHER})
+
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("site", "origin", "detail"),
+    [("same-site", SAME, "Sec-Fetch-Site says so"), (None, OTHER, "Origin is not our host")],
+)
+def test_a_refusal_says_who_asked_and_which_field_told(guarded, events, site, origin, detail):
+    """An attack, or a page of ours that is not trusted yet."""
+    guarded.post("/api/auth/logout", headers={"Origin": origin} | ({"Sec-Fetch-Site": site} if site else {}))
+
+    [refused, request] = events
+    assert refused == {
+        "event": "cross_site_refused",
+        "log_level": "warning",
+        "site": site,
+        "origin": origin,
+        "host": "localhost",
+        "client": "127.0.0.1",
+        "request_id": request["request_id"],
+    }
+    assert (request["code"], request["detail"]) == ("cross_site", detail)
 
 
 def test_our_host_is_the_public_one_as_far_as_proxies_are_trusted(settings):
