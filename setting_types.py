@@ -36,6 +36,7 @@ _METHODS = frozenset(
 )
 _PROXY_PATTERN = re.compile(r"(?:[A-Za-z0-9._~!$&'()+,;=:@/*-]|%[0-9A-Fa-f]{2}|\{[A-Za-z_][A-Za-z0-9_]*\})*")
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
+_ZERO = re.compile(r"(?<![0-9])0+(?![0-9])")
 _SIZE = re.compile(r"([0-9]{1,15})\s*(|KiB|MiB|GiB)")
 # What the rule for paths refuses before any entry is asked: an entry with it is a mistake.
 _NEVER_MATCHES = re.compile(r"^/|//|%2f|%5c|(?:^|/)\.{1,2}(?:/|$)", re.IGNORECASE)
@@ -91,7 +92,7 @@ def log_level(text: str) -> LogLevel:
 
 def same_site(text: str) -> SameSite:
     """A SameSite attribute, in any case (RFC 6265bis §5.6.7)."""
-    match text.capitalize():
+    match text.capitalize() if text.isascii() else text:  # a long s has the capital S
         case "Strict" | "Lax" | "None" as value:
             return value
     raise ValueError("Strict, Lax or None")
@@ -154,7 +155,7 @@ def ca_bundle(text: str) -> str:
     """The path of a file that OpenSSL reads certificate authorities from."""
     try:
         ssl.create_default_context(cafile=text)
-    except OSError:  # ssl.SSLError is one
+    except (OSError, ValueError):  # ssl.SSLError is the one; the other is for a path with NUL
         raise ValueError("a readable file of certificate authorities in PEM") from None
     return text
 
@@ -203,9 +204,11 @@ def proxy_rules(text: str) -> tuple[ProxyRule, ...]:
 def rate_limit(text: str) -> str:
     """One limit or several, in the notation of the `limits` library."""
     try:
-        limits.parse_many(text)
+        is_limit = bool(limits.parse_many(text)) and not _ZERO.search(text)  # the library takes 0 minutes for one
     except ValueError:
-        raise ValueError("a limit such as '10 per minute'") from None
+        is_limit = False
+    if not is_limit:
+        raise ValueError("a limit such as '10 per minute'")
     return text
 
 
@@ -243,15 +246,18 @@ def _whole_number(text: str, lowest: int, highest: int, wanted: str) -> int:
 
 
 def _http_url(text: str) -> SplitResult | None:
-    """The parts of an http or https URL that names a host, a usable port at most, and no user."""
+    """The parts of an http or https URL that names a host, a usable port at most, and nothing besides."""
     try:
         url = urlsplit(text)
-        has_port = url.port != 0
+        end = f":{url.port}" if url.port else ""
     except ValueError:
         return None
     host = url.hostname or ""
-    is_host = _IPV6.fullmatch(host) if url.netloc.startswith("[") else _HOST.fullmatch(host)
-    return url if url.scheme in DEFAULT_PORTS and is_host and has_port and "@" not in url.netloc else None
+    is_ipv6 = _IPV6.fullmatch(host) is not None
+    # urlsplit reads past a user, past text between `]` and the port, and past a port that is empty or begins with 0.
+    is_plain = url.netloc.lower() == (f"[{host}]{end}" if is_ipv6 else f"{host}{end}")
+    is_host = is_ipv6 or _HOST.fullmatch(host) is not None
+    return url if url.scheme in DEFAULT_PORTS and is_host and is_plain else None
 
 
 def _is_key(text: str) -> bool:

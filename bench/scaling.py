@@ -109,8 +109,8 @@ def rows(workers: int) -> Iterator[str]:
 
 
 _HEAD = """`make bench-scaling`, {date}, {cores} cores, Python {python}, {versions}. GET of 2 KB, settings
-as they are by default, the log on; wrk and the backend (nginx) share the cores with the service. Medians of {rounds} runs
-of {seconds} s.
+as they are by default, the log on; wrk and the backend (nginx) share the cores with the service. Medians of {rounds}
+runs of {seconds} s.
 
 | workers | connections | requests/s | p50 ms | p99 ms | CPU ms a request | a core: requests/s | workers' MiB | errors |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |"""

@@ -16,7 +16,7 @@ from setting_types import ProxyRule
 _PATH = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/\x80-\xff-]|%[0-9A-Fa-f]{2})*")
 _ESCAPED_SLASH = re.compile(r"%2f", re.IGNORECASE)
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\\]|%[0-9A-Fa-f]{2}")
-_PLACEHOLDER = re.compile(r"\*|\{[^}]*\}")
+_NAME = re.compile(r"\{[^}]*\}")
 # The endpoints of the contract whose answers hold a token, by the backend's names and by ours.
 _CREDENTIALS = re.compile(r"(?:.*/)?auth/(?:login|register|reset-?password)(?:/.*)?", re.DOTALL)
 
@@ -39,7 +39,7 @@ class AllowList:
         return as_data & as_slash
 
     def _methods(self, path: str) -> frozenset[str] | None:
-        named = [methods for pattern, methods in self._rules if pattern.fullmatch(path)]
+        named = [methods for pattern, methods in self._rules if pattern.match(path)]
         allowed: set[str] = set()
         for methods in named:
             if methods is None:
@@ -83,10 +83,14 @@ def leads_to_credentials(path: str) -> bool:
 
 
 def _compile(pattern: str) -> re.Pattern[str]:
-    """`*` is any characters, slashes too; `{name}` one segment, or a part of one, not empty."""
-    literals = _PLACEHOLDER.split(pattern)
-    placeholders = [".*" if found == "*" else "[^/]+" for found in _PLACEHOLDER.findall(pattern)]
-    pieces = [re.escape(literals[0])]
-    for placeholder, literal in zip(placeholders, literals[1:], strict=True):
-        pieces += [placeholder, re.escape(literal)]
-    return re.compile("".join(pieces), re.DOTALL)
+    """`*` is any characters, slashes too; `{name}` one segment, or a part of one, not empty. Ask it with `match`.
+
+    What stands behind a placeholder is taken where it is found first, and held there (an atomic group): further on it
+    would leave less to the rest. So time grows with the path's length, however many placeholders there are. Behind a
+    `*` one segment after another is tried, for a `{name}` that follows ends with its segment.
+    """
+    pieces = [[re.escape(literal) for literal in _NAME.split(piece)] for piece in pattern.rstrip("*").split("*")]
+    if not pattern.endswith("*"):
+        pieces[-1][-1] += r"\Z"
+    first, *others = [")(?>[^/]+?".join(literals) for literals in pieces]
+    return re.compile(f"(?>{first})" + "".join(f"(?>(?:|.*?/)(?>[^/]*?{other}))" for other in others), re.DOTALL)

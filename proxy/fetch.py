@@ -205,7 +205,7 @@ def _json_body_of(fields: dict[str, Any]) -> JsonBody:
     try:
         body = JsonBody(strict_json.dumps(fields))
     except ValueError as error:
-        raise BadRequest("the body holds a number that is none") from error
+        raise BadRequest("the body cannot be written again") from error
     body.fields = fields
     return body
 

@@ -49,6 +49,7 @@ _NOT_RETURNED_PREFIXES = ("access-control-", "x-accel-", "surrogate-")  # nginx 
 _CACHE_CONTROL = "cache-control"  # and CDN-Cache-Control (RFC 9213), which outranks it
 _ADDRESSES = frozenset({"location", "content-location"})
 _SHARED = frozenset({"public", "s-maxage"})
+_DIRECTIVE = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:=[!#$%&'*+.^_`|~0-9A-Za-z-]+)?")  # RFC 9111 §5.2, unquoted
 _SHORT_TEXT = re.compile(r"[\x20-\x7e]{1,64}")
 _FIELD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*")  # RFC 9110 §5.1, §5.5
 _NOT_A_REFERENCE = re.compile(r"[\x00-\x20\x7f\\]")  # browsers read a backslash as a slash
@@ -139,12 +140,14 @@ def incoming_all(
     address = _address_of(base_url)
     for name, lower, value in received:
         is_ours = lower in _NOT_RETURNED or lower in named or lower.startswith(_NOT_RETURNED_PREFIXES)
-        if is_ours or lower.endswith(_CACHE_CONTROL) or not _FIELD.fullmatch(f"{name}:{value}") or token.value in value:
+        if is_ours or lower.endswith(_CACHE_CONTROL) or not _FIELD.fullmatch(f"{name}:{value}"):
             continue
         shown = _mapped(value, base_url, prefix) if lower in _ADDRESSES else value
-        if shown is not None and not address.search(unquote(shown)):
+        if shown is not None and not _tells(shown, address, token):
             yield name, shown
     caching = _for_one_user([value for _, lower, value in received if lower == _CACHE_CONTROL])
+    if _tells(caching, address, token):
+        caching = "no-store"
     if any(lower == "content-type" and value.lower().startswith("text/event-stream") for _, lower, value in received):
         # Compressing or buffering on the way (Next's server, nginx) would hold events back until the end.
         caching += ", no-transform"
@@ -173,13 +176,22 @@ def _our_own(asker: Asker, token: Token | None) -> dict[str, str]:
 
 @lru_cache(maxsize=8)
 def _address_of(base_url: str) -> re.Pattern[str]:
-    """Finds the backend's host as a word of its own; one without a dot only where an address would have it."""
+    """Finds the backend's host as a word of its own; one without a dot only where an address would have it.
+
+    A dot at its end changes nothing (RFC 3986 §3.2.2): it may stand here, there, or in both.
+    """
     url = urlsplit(base_url)
-    host = re.escape(url.hostname or "")
-    is_word = not re.search(r"[.:]", url.hostname or "")
+    name = (url.hostname or "").removesuffix(".")
+    host = re.escape(name)
+    is_word = not re.search(r"[.:]", name)
     before = r"//(?:[^/\s]*@)?" if is_word else r"(?<![\w.-])"
-    with_port = rf"|(?<![\w.-]){host}:{url.port}" if url.port else ""
+    with_port = rf"|(?<![\w.-]){host}\.?:{url.port}" if url.port else ""
     return re.compile(rf"{before}\[?{host}(?![\w-]){with_port}", re.IGNORECASE)
+
+
+def _tells(value: str, address: re.Pattern[str], token: Token) -> bool:
+    """Whether a value holds the backend's host or the token, as it is or percent-encoded."""
+    return any(token.value in reading or address.search(reading) for reading in {value, unquote(value)})
 
 
 def _mapped(reference: str, base_url: str, prefix: str) -> str | None:
@@ -209,10 +221,14 @@ def _authority(url: SplitResult) -> tuple[str | None, int | None]:
 
 
 def _for_one_user(values: Sequence[str]) -> str:
-    """What the backend says of caching, less what is for caches that several users share; nothing said, no-store."""
-    directives = [part.strip() for value in values for part in value.split(",") if part.strip()]
-    kept = [part for part in directives if part.partition("=")[0].lower() not in _SHARED]
-    if not kept or '"' in ",".join(kept):  # a quoted string may hold a comma, and pass for a directive
+    """What the backend says of caching, less what is for caches that several users share; nothing said, no-store.
+
+    So is what is quoted, for a comma in it may end a directive; and what is none: `public ;x` may pass for `public`.
+    """
+    parts = [part.strip(" \t") for value in values for part in value.split(",")]
+    directives = [_DIRECTIVE.fullmatch(part) for part in parts if part]
+    kept = [match[0] for match in directives if match and match[1].lower() not in _SHARED]
+    if not kept or None in directives:
         return "no-store"
     is_said = {"private", "no-store"} & {part.lower() for part in kept}
     return ", ".join(kept if is_said else ["private", *kept])

@@ -64,9 +64,11 @@ def without_token(response: Response) -> Response:
         return {name: value for name, value in pairs if name != "token"}
 
     if response.data:
-        document = json.loads(response.data, object_pairs_hook=drop)
-        if found:
-            response.data = current_app.json.dumps(document)
+        try:
+            document = json.loads(response.data, object_pairs_hook=drop)
+            response.data = current_app.json.dumps(document) if found else response.data
+        except RecursionError:  # at a depth that could just be read
+            raise BackendInvalid("the backend's body is nested too deep") from None
     return response
 
 

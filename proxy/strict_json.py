@@ -4,6 +4,8 @@ import json
 import math
 from typing import Any, NoReturn
 
+_SURELY_FINITE = 308  # digits: the largest double is near 1.8e308
+
 
 def parse(text: bytes) -> Any:
     """The value that a document spells.
@@ -25,7 +27,9 @@ def parse_unambiguous(text: bytes) -> Any:
     """
     try:
         document = text.decode("utf-8")
-        return json.loads(document, parse_constant=_refuse, object_pairs_hook=_unique, parse_float=_finite)
+        return json.loads(
+            document, parse_constant=_refuse, object_pairs_hook=_unique, parse_float=_finite, parse_int=_whole
+        )
     except RecursionError as error:
         raise ValueError("nested too deep") from error
 
@@ -34,9 +38,13 @@ def dumps(value: object) -> bytes:
     """A document that spells `value`.
 
     Raises:
-        ValueError: A number in it is infinite: `1e999` is JSON, and to Python it is.
+        ValueError: A number in it is infinite: `1e999` is JSON, and to Python it is. Or it is nested too deep: what was
+            just read can be.
     """
-    return json.dumps(value, allow_nan=False).encode()
+    try:
+        return json.dumps(value, allow_nan=False).encode()
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -51,6 +59,12 @@ def _finite(digits: str) -> float:
     if math.isinf(number):
         raise ValueError("a number is too large")
     return number
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > _SURELY_FINITE:
+        _finite(digits)
+    return int(digits)
 
 
 def _refuse(name: str) -> NoReturn:

@@ -18,7 +18,8 @@ from raw_path import RawPath, raw_path
         ("/a://b/c", "/a://b/c"),
         ("http://example.com/a://b/c", "/a://b/c"),
         ("*", "*"),
-        ("/\xc3\xb1 \xff", "/%C3%B1%20%FF"),
+        ("/\xc3\xb1 \xff\x7f", "/%C3%B1%20%FF%7F"),
+        ("/!\"#$%&'()*+,-.:;<=>@[\\]^_`{|}~", "/!\"#$%&'()*+,-.:;<=>@[\\]^_`{|}~"),
     ],
 )
 def test_the_path_of_the_request_target_is_kept(target, path):

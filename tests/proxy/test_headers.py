@@ -98,6 +98,12 @@ def test_what_is_not_known_is_not_said():
         ("http://api.internal", "X-Up", "API.internal", None),
         ("http://api.internal", "X-Up", "myapi.internal", "myapi.internal"),
         ("http://[::1]:3000", "X-Up", "http://[::1]:3000/x", None),
+        ("http://api.internal.", "X-Up", "api.internal", None),
+        ("http://api.internal", "X-Up", "api.internal.", None),
+        ("http://api.:8080", "X-Up", "//api, api:8080", None),
+        ("http://api:8080", "X-Up", "api.:8080", None),
+        ("http://api.:8080", "ETag", '"abc-api-web"', '"abc-api-web"'),
+        ("http://be.internal", "X-Up", "%be.internal", None),
     ],
 )
 def test_a_host_is_looked_for_as_a_host(base_url, name, value, shown):

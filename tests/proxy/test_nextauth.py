@@ -517,9 +517,10 @@ def test_any_other_error_is_the_applications_own(session, error):
         {"accessTokenExpires": NOW},
         {"expires_at": NOW * 1000},
         {"accessTokenExpires": NOW * 1000 + 60_000, "expires_at": NOW - 1},
+        {"expires_at": 1e11 + 1},
         {"accessToken": f"e30.{base64url(json.dumps({'exp': NOW}).encode())}.c2ln"},
     ],
-    ids=range(8),
+    ids=range(9),
 )
 def test_an_access_token_past_its_expiry_is_over(session, claims):
     """By v4's claim, v5's, or its own; in milliseconds or seconds, as applications put either into either."""
@@ -591,8 +592,10 @@ def test_a_session_without_a_token_is_not_one_for_us(reading, claims):
     """So is a state or PKCE cookie of before 4.24.5, which was encrypted with the same key (CVE-2023-48309)."""
     session = reading(nextauth_token_claim=("user.token",))
 
-    with pytest.raises(NotSignedIn, match=r"^session cookie: no token in the claim$"):
+    with pytest.raises(NotSignedIn, match=r"^session cookie: no token in the claim$") as refused:
         session.find({V4: v4({"exp": NOW + 3600, **claims})}, NOW)
+
+    assert refused.value.__suppress_context__
 
 
 @given(st.text(), st.text())

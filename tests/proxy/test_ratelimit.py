@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from flask import Flask
+from limits.strategies import MovingWindowRateLimiter
 
 from app import create_app
 from config import Settings
@@ -47,7 +48,7 @@ def test_each_of_the_four_is_limited_by_itself(limited, backend, method, path):
 
     assert [answer.status_code == 429 for answer in answers] == [False, False, False, True, True]
     assert answers[-1].headers["X-BFF-Error"] == "rate_limited"
-    assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
+    assert 30 < int(answers[-1].headers["Retry-After"]) <= 60
     assert answers[-1].json == {
         "error": f"Demasiados intentos; inténtalo de nuevo en {answers[-1].headers['Retry-After']} s"
     }
@@ -94,9 +95,13 @@ def test_behind_a_proxy_its_own_entry_counts(limited):
     [
         ("2001:db8::1", "2001:db8::ffff:1", True),
         ("2001:db8:0:1::1", "2001:db8:0:2::1", False),
+        ("2001:db8:0:2::1", "2001:db8:0:3::1", False),
+        ("2001:db8:0:1::1", "2001:db8:0:1:8000::1", True),
         ("::ffff:192.0.2.1", "192.0.2.1", True),
         ("192.0.2.1", "192.0.2.2", False),
         ("unix", "unix", True),
+        ("", "", True),
+        ("u" * 64 + "1", "u" * 64 + "2", True),
     ],
 )
 def test_one_client_is_one_address_or_one_network_of_ipv6(limited, one, other, are_one):
@@ -117,6 +122,8 @@ def test_one_client_is_one_address_or_one_network_of_ipv6(limited, one, other, a
         "\ufeff" * 400 + "ana@example.com",
         "ana\u200b@example.com\u2028",
         "\uff41na@example.com",
+        "an\u00ada\u200b\u200c\u200d\u200e\u200f@example.com",
+        "an\u2060\u2061\u2062\u2063\u2064a@example.com",
     ],
 )
 def test_an_account_is_limited_wherever_the_attempts_come_from(limited, written):
@@ -127,6 +134,35 @@ def test_an_account_is_limited_wherever_the_attempts_come_from(limited, written)
 
     assert attempt(app, email=written, address="192.0.2.99") == 429
     assert attempt(app, email="eva@example.com", address="192.0.2.98") == 401
+
+
+def test_what_is_counted_names_nobody_and_belongs_to_one_backend(limited):
+    """A storage may be shared, and is read by others than we are; an account elsewhere is another."""
+    here, there = create_app(limited), create_app(replace(limited, api_base_url="http://127.0.0.1:1"))
+    attempt(here)
+    attempt(there)
+    [one], [other] = here.extensions["limiter"], there.extensions["limiter"]
+
+    counted = [{key for key in limiter.storage.events if "account" in key} for limiter in (one, other)]
+
+    assert [len(keys) for keys in counted] == [1, 1]
+    assert not counted[0] & counted[1]
+    assert "ana" not in str(counted)
+    assert isinstance(one.limiter, MovingWindowRateLimiter)  # a fixed window lets twice as many through around its edge
+
+
+@pytest.mark.parametrize("path", ["/api/auth/register", "/api/auth/forgot-password"])
+def test_what_is_no_login_is_limited_by_client_alone(limited, path):
+    """Or whoever knows an address could keep its owner from a new password."""
+    app = create_app(limited)
+    asked = {"username": "ana", **LOGIN}
+
+    answers = [
+        app.test_client().post(path, json=asked, environ_base={"REMOTE_ADDR": f"192.0.2.{n}"}).status_code
+        for n in range(6)
+    ]
+
+    assert 429 not in answers
 
 
 @pytest.mark.parametrize(
@@ -141,13 +177,40 @@ def test_an_attempt_that_names_no_account_is_the_clients_alone(limited, body):
     assert [answer.status_code for answer in answers] == [400, 400, 400, 429]
 
 
+@pytest.mark.parametrize("body", [b"{", b"[]", b'{"email": 1}', b'{"email": " \xe2\x80\x8b"}', b""])
+def test_attempts_that_name_no_account_do_not_name_the_same(limited, body):
+    """Or one client could use up what all others have."""
+    browser = create_app(limited).test_client()
+    addresses = [{"REMOTE_ADDR": f"192.0.2.{n}"} for n in range(5)]
+
+    answers = [
+        browser.post("/api/auth/login", data=body, content_type="application/json", environ_base=address)
+        for address in addresses
+    ]
+
+    assert {answer.status_code for answer in answers} == {400}
+
+
+@pytest.mark.parametrize(("address", "detail"), [("127.0.0.1", "per client"), ("192.0.2.1", "per account")])
+def test_the_log_says_what_was_used_up(limited, events, address, detail):
+    """One machine that guesses, or many that guess at one account."""
+    app = create_app(replace(limited, ratelimit_auth="1 per minute"))
+    attempt(app, email="ana@example.com")
+
+    attempt(app, email="eva@example.com" if detail == "per client" else "ana@example.com", address=address)
+
+    assert events[-1]["detail"] == detail
+
+
 def test_a_body_that_is_too_large_is_too_large(limited):
-    """Not a storage that failed."""
+    """Not a storage that failed, nor an attempt: it is not read."""
     app = create_app(limited)
+    browser = app.test_client()
 
-    answer = app.test_client().post("/api/auth/login", data=b"x" * 2**21, content_type="application/json")
+    answers = [browser.post("/api/auth/login", data=b"x" * 2**21, content_type="application/json") for _ in range(4)]
 
-    assert answer.status_code == 413
+    assert {answer.status_code for answer in answers} == {413}
+    assert attempt(app) == 401
     assert "bff_ratelimit_storage_failures_total 0.0" in app.test_client().get("/metrics").text
 
 
@@ -218,6 +281,28 @@ def test_a_storage_that_is_gone_lets_attempts_through_without_delay(remote, redi
 def _timed(call: Callable[[], int]) -> tuple[int, float]:
     started = time.monotonic()
     return call(), time.monotonic() - started
+
+
+def test_a_remote_storage_has_little_time(remote):
+    """As OPERATIONS.md says; a connection that hangs gives its thread back as well."""
+    app = remote("redis://127.0.0.1:1/0")
+    [limiter] = app.extensions["limiter"]
+
+    options = limiter.storage.storage.connection_pool.connection_kwargs
+
+    assert app.extensions["attempts"].longest_wait_seconds == 0.04
+    assert (options["socket_timeout"], options["socket_connect_timeout"]) == (1, 1)
+
+
+def test_after_a_failure_it_is_asked_again_in_a_second(remote):
+    """Until then attempts pass at once."""
+    app = remote("redis://127.0.0.1:1/0")
+
+    before = time.monotonic()
+    attempt(app)
+    after = time.monotonic()
+
+    assert before + 1 <= app.extensions["attempts"].ask_again_at <= after + 1
 
 
 @needs_redis

@@ -73,6 +73,16 @@ def test_a_page_of_a_configured_origin_may_read_every_answer(browser, method, pa
     assert "Origin" in response.vary
 
 
+def test_what_a_backend_says_its_answer_varies_by_is_not_lost(settings, backend):
+    """A cache in front must know of both (RFC 9110 §12.5.5)."""
+    backend.answer("GET /x", json=[], headers=[("Vary", "Accept-Language")])
+    app = create_app(replace(settings, proxy_allow=(ProxyRule(None, "*"),), proxy_base_url=settings.api_base_url))
+    browser = app.test_client()
+    browser.set_cookie("token", "a.b.c")
+
+    assert browser.get("/api/proxy/x").headers.getlist("Vary") == ["Accept-Language", "Origin, Sec-Fetch-Site"]
+
+
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 429, 500, 503])
 def test_it_may_read_what_the_backend_says_too_and_not_by_the_backends_leave(browser, backend, status):
     """Once each, ours; a backend's own CORS fields would be a second opinion, and browsers take none then."""
@@ -91,7 +101,11 @@ def test_it_may_read_what_the_backend_says_too_and_not_by_the_backends_leave(bro
 
 
 @pytest.mark.parametrize(
-    "origin", ["https://evil.example", "https://app.example.com.evil.example", "null", "http://app.example.com"]
+    "origin",
+    [
+        *["https://evil.example", "https://app.example.com.evil.example", "null", "http://app.example.com"],
+        *["https://app-example.com", "https://evil.example/https://app.example.com", "HTTPS://APP.EXAMPLE.COM", "*"],
+    ],
 )
 def test_a_page_of_another_origin_may_not(browser, origin):
     """Exact origins only."""
@@ -152,8 +166,11 @@ def guarded(settings):
         ("POST", "same-origin", OTHER, 200),
         ("POST", "anything", SAME, 403),
         ("POST", "", SAME, 200),
+        ("POST", "", OTHER, 403),
         ("POST", None, "http://localhost:8080", 403),
         ("POST", None, "http://localhost.attacker.example", 403),
+        ("POST", None, "http://attacker-localhost", 403),
+        ("POST", None, "https://attacker.example/://localhost", 403),
         ("POST", None, f"{TRUSTED}.attacker.example", 403),
         ("POST", None, f"{TRUSTED}/", 403),
         ("POST", None, "", 200),
@@ -229,6 +246,18 @@ def test_no_other_way_to_write_a_path_gets_past(guarded, target):
     response = guarded.post("/", headers={"Sec-Fetch-Site": "cross-site"}, environ_overrides=raw)
 
     assert response.headers["X-BFF-Error"] == "cross_site"
+
+
+@pytest.mark.parametrize(("same_site", "status"), [("Strict", 200), ("Lax", 403)])
+def test_our_own_cookie_may_be_lax_too(settings, backend, same_site, status):
+    """Then a link on another site carries it (RFC 6265bis §5.6.7.2), and safe methods are asked."""
+    backend.answer("GET /api/vehicles", json=[])
+    browser = create_app(replace(settings, token_cookie_samesite=same_site)).test_client()
+    browser.set_cookie("token", "a.b.c")
+
+    response = browser.get("/api/vehicles", headers={"Sec-Fetch-Site": "cross-site"})
+
+    assert (response.status_code, len(backend.requests)) == (status, int(status == 200))
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
