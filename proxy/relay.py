@@ -68,7 +68,7 @@ def without_token(response: Response) -> Response:
             document = json.loads(response.data, object_pairs_hook=drop)
             response.data = current_app.json.dumps(document) if found else response.data
         except RecursionError:  # at a depth that could just be read
-            raise BackendInvalid("the backend's body is nested too deep") from None
+            return _show(BackendInvalid("the backend's body is nested too deep"))
     return response
 
 

@@ -416,7 +416,7 @@ def with_chunks_for_an_end(message: Message) -> Message:
 
 
 def with_our_vary(message: Message) -> Message:
-    lines = [*message.fields.get("vary", []), "Origin, Sec-Fetch-Site"]
+    lines = [*message.fields.get("vary", []), "Sec-Fetch-Dest", "Origin, Sec-Fetch-Site"]
     return replace(message, fields=message.fields | {"vary": lines})
 
 

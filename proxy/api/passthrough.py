@@ -161,5 +161,9 @@ def _response(passthrough: Passthrough, reply: requests.Response) -> Response:
     fields = headers.incoming_all(reply.raw.headers.items(), passthrough.base_url, PREFIX, g.token)
     content = g.response_body = ResponseBody(reply if has_body(reply) else None)
     response = _Streamed(content, status=reply.status_code, headers=list(fields))
+    response.headers.add("Vary", "Sec-Fetch-Dest")
+    if request.headers.get("Sec-Fetch-Dest") == "document":
+        # Opened as a page, it would be there after logout: sandboxed, it has no origin that Clear-Site-Data could name.
+        response.headers["Cache-Control"] = "no-store"
     response.call_on_close(reply.close)
     return response

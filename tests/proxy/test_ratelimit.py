@@ -1,5 +1,6 @@
 """How often somebody may try, who counts as one, and what happens when nobody can count."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -148,6 +149,7 @@ def test_what_is_counted_names_nobody_and_belongs_to_one_backend(limited):
     assert [len(keys) for keys in counted] == [1, 1]
     assert not counted[0] & counted[1]
     assert "ana" not in str(counted)
+    assert "/bff/" in str(counted[0])
     assert isinstance(one.limiter, MovingWindowRateLimiter)  # a fixed window lets twice as many through around its edge
 
 
@@ -294,8 +296,8 @@ def test_a_remote_storage_has_little_time(remote):
     assert (options["socket_timeout"], options["socket_connect_timeout"]) == (1, 1)
 
 
-def test_after_a_failure_it_is_asked_again_in_a_second(remote):
-    """Until then attempts pass at once."""
+def test_after_a_failure_it_is_asked_again_in_a_second(remote, events):
+    """Until then attempts pass at once, and the log has said why: one of two, by how busy the machine is."""
     app = remote("redis://127.0.0.1:1/0")
 
     before = time.monotonic()
@@ -303,6 +305,8 @@ def test_after_a_failure_it_is_asked_again_in_a_second(remote):
     after = time.monotonic()
 
     assert before + 1 <= app.extensions["attempts"].ask_again_at <= after + 1
+    [told] = [event["detail"] for event in events if event["event"] == "ratelimit_storage_failed"]
+    assert re.match("(ConnectionError|TimeoutError): RATELIMIT_STORAGE_URI does not answer, ", told)
 
 
 @needs_redis

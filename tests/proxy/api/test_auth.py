@@ -365,3 +365,15 @@ def test_where_next_auth_signs_in_we_do_not(settings, backend, path):
 
     assert (response.status_code, response.headers["X-BFF-Error"]) == (404, "not_found")
     assert backend.requests == []
+
+
+@pytest.mark.parametrize("depth", [800, 900, 940, 960, 970, 980, 985, 990, 995, 1000, 1200])
+def test_no_depth_of_a_reply_is_a_defect_of_ours(anonymous, backend, depth):
+    """At some depth it can be read, and not written again without its token."""
+    body = b'{"token": "x.y.z", "data": ' + b"[" * depth + b"]" * depth + b"}"
+    backend.answer("POST /api/auth/register", 201, body=body)
+
+    response = anonymous.post("/api/auth/register", json={"username": "a", "email": "a@b.c", "password": "secret"})
+
+    assert response.status_code in {201, 502}
+    assert "x.y.z" not in response.text

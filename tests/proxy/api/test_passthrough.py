@@ -514,3 +514,16 @@ def test_what_fails_gives_its_slot_back(client, backend):
     statuses = {client.get("/api/proxy/a").status_code for _ in range(5)}
 
     assert statuses == {502}
+
+
+@pytest.mark.parametrize(
+    ("dest", "kept"), [("document", "no-store"), ("empty", "private, max-age=60"), (None, "private, max-age=60")]
+)
+def test_a_reply_that_is_opened_as_a_page_is_not_kept(client, backend, dest, kept):
+    """In a browser it would be there after logout, behind the back button: sandboxed, no Clear-Site-Data reaches it."""
+    backend.answer("GET /v1/a", json={}, headers=[("Cache-Control", "private, max-age=60")])
+
+    response = client.get("/api/proxy/a", headers={"Sec-Fetch-Dest": dest} if dest else {})
+
+    assert response.headers.getlist("Cache-Control") == [kept]
+    assert "Sec-Fetch-Dest" in response.headers.getlist("Vary")
