@@ -29,7 +29,7 @@ test: install-dev ## the whole test suite; the tests of next-auth's own cookies 
 	@if command -v npm >/dev/null; then $(MAKE) -s install-node; else echo "no npm: next-auth's own cookies are not tested"; fi
 	@$(BIN)/pytest
 
-attack: install-dev tests/browser/node_modules ## what an attacker would try, on raw sockets and in a browser (needs nginx, Node.js, Chromium)
+attack: install-dev install-node tests/browser/node_modules ## what an attacker would try, on raw sockets and in a browser (needs nginx, Node.js, Chromium)
 	@$(BIN)/pytest -vv --no-header -p no:cacheprovider tests/attack/smuggling.py tests/attack/injection.py \
 		tests/attack/paths.py tests/attack/cookies.py tests/attack/limits.py tests/attack/browser.py
 
