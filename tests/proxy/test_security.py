@@ -80,7 +80,7 @@ def test_what_a_backend_says_its_answer_varies_by_is_not_lost(settings, backend)
     browser = app.test_client()
     browser.set_cookie("token", "a.b.c")
 
-    assert browser.get("/api/proxy/x").headers.getlist("Vary") == ["Accept-Language", "Origin, Sec-Fetch-Site"]
+    assert {"Accept-Language", "Origin, Sec-Fetch-Site"} <= set(browser.get("/api/proxy/x").headers.getlist("Vary"))
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 429, 500, 503])
