@@ -144,7 +144,6 @@ def test_a_node_package_without_a_hash_or_from_elsewhere_is_found():
         {
             "": {"name": "ours"},
             "node_modules/sound": {"integrity": integrity},
-            "node_modules/npm": {"integrity": integrity, "resolved": "https://packages.example.org/npm-1.tgz"},
             "node_modules/loose": {},
             "node_modules/weak": {"integrity": "sha1-AAAA"},
             "node_modules/strange": {"integrity": integrity, "resolved": "git+ssh://example.org/strange.git"},
