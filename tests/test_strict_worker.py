@@ -237,13 +237,13 @@ def test_a_body_that_drips_ends_with_the_deadline(server, backend):
         reply = drip(connection)
 
     assert reply.startswith(b"HTTP/1.1 400")
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 8
     assert len(backend.requests) == before
 
 
 def drip(connection: socket.socket) -> bytes:
-    """Send a byte now and then until something comes back, at most for five seconds."""
-    for _ in range(50):
+    """Send a byte now and then until something comes back, at most for ten seconds."""
+    for _ in range(100):
         connection.sendall(b" ")
         try:
             return connection.recv(1000)
@@ -284,7 +284,7 @@ def test_connections_that_nobody_closes_hold_up_nobody(server, sent):
     for connection in connections:
         connection.close()
 
-    assert (status, seconds < 1.5) == (200, True)
+    assert (status, seconds < 4) == (200, True)  # 40 times 2 s
 
 
 @pytest.mark.parametrize("size", [b"FFFFFFFFFFFFFFFFF", b"280000000"])

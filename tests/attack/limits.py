@@ -202,11 +202,16 @@ def test_json_with_two_readings_is_refused(line, backend, judge, path, tried):
     judge({f"{tried}, {path.decode()}": faults + [f"the backend heard {one}" for one in backend.heard()]})
 
 
+# Who is held up waits for READ_TIMEOUT (20 s), or as gunicorn would have it for 2 s behind each that lingers; less than
+# this a busy machine can add by itself.
+HELD_UP_SECONDS = 4.0
+
+
 def seconds_for_a_good_request(server: Server) -> float:
-    """How long a browser that behaves waits; at most five."""
+    """How long a browser that behaves waits; at most ten."""
     started = time.monotonic()
-    conversation = talk(server.port, get(b"/api/vehicles", b"Connection: close"), patience=5)
-    return time.monotonic() - started if conversation.statuses == [200] else 5.0
+    conversation = talk(server.port, get(b"/api/vehicles", b"Connection: close"), patience=10)
+    return time.monotonic() - started if conversation.statuses == [200] else 10.0
 
 
 @contextlib.contextmanager
@@ -274,8 +279,8 @@ def test_forty_slow_browsers_hold_nobody_up(server, backend, judge, tried):
         waits = waits_while(ended, server)
     afterwards = seconds_for_a_good_request(server)
 
-    faults = [f"a good request waited {max(waits):.2f} s"] if max(waits) >= 1 else []
-    faults += [f"a good request waited {afterwards:.2f} s afterwards"] if afterwards >= 1 else []
+    faults = [f"a good request waited {max(waits):.2f} s"] if max(waits) >= HELD_UP_SECONDS else []
+    faults += [f"a good request waited {afterwards:.2f} s afterwards"] if afterwards >= HELD_UP_SECONDS else []
     judge(
         {
             tried: faults
@@ -289,7 +294,7 @@ def test_many_silent_connections_hold_nobody_up(server, judge):
     with connections(server, b"", 300):
         wait = seconds_for_a_good_request(server)
 
-    judge({"300 silent connections": [f"a good request waited {wait:.2f} s"] if wait >= 1 else []})
+    judge({"300 silent connections": [f"a good request waited {wait:.2f} s"] if wait >= HELD_UP_SECONDS else []})
 
 
 LEFT_OPEN = {
@@ -307,7 +312,7 @@ def test_who_never_closes_a_closed_connection_holds_nobody_up(server, judge, tri
             connection.recv(65_536)  # each has its answer, and has been told that the connection is closed
         wait = seconds_for_a_good_request(server)
 
-    judge({tried: [f"a good request waited {wait:.2f} s"] if wait >= 1 else []})
+    judge({tried: [f"a good request waited {wait:.2f} s"] if wait >= HELD_UP_SECONDS else []})
 
 
 def test_who_hangs_up_holds_no_thread(server, backend, judge):
@@ -329,7 +334,7 @@ def test_who_hangs_up_holds_no_thread(server, backend, judge):
 
     wait = seconds_for_a_good_request(server)
 
-    judge({"a thousand that hang up": [f"a good request waited {wait:.2f} s"] if wait >= 1 else []})
+    judge({"a thousand that hang up": [f"a good request waited {wait:.2f} s"] if wait >= HELD_UP_SECONDS else []})
 
 
 # Every kind of answer there is. (Behind `/api/refuels` the backend talks nonsense.)

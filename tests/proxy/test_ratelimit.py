@@ -273,7 +273,7 @@ def test_a_storage_that_is_gone_lets_attempts_through_without_delay(remote, redi
     metrics = app.test_client().get("/metrics").text
 
     assert {status for status, _ in seconds} == {401}
-    assert max(delay for _, delay in seconds) < 0.5  # 0.05, and what a busy machine adds
+    assert max(delay for _, delay in seconds) < 0.9  # 0.04, and what a busy machine adds; not a socket's 1 s
     warnings = [event["log_level"] for event in events if event["event"] == "ratelimit_storage_failed"]
     assert set(warnings) == {"warning"}
     assert f"bff_ratelimit_storage_failures_total {len(warnings):.1f}" in metrics
