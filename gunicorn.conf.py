@@ -33,6 +33,7 @@ import structlog
 from config import SettingsError, load
 from proxy import logs
 from proxy.metrics import retire
+from proxy.stdout import stdout
 from strict_worker import StrictWorker
 
 if TYPE_CHECKING:
@@ -124,14 +125,25 @@ def post_fork(_server: "Arbiter", _worker: "Worker") -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_NOW)
 
 
+def _end_now(*_: object) -> None:
+    stdout.stop()
+    os._exit(0)
+
+
+def worker_exit(_server: "Arbiter", _worker: "Worker") -> None:
+    """Write what the log still holds."""
+    stdout.stop()
+
+
 def post_worker_init(worker: "Worker") -> None:
     """Make a stop at once be one, tell /readyz when we stop, and greet a developer once the first worker serves."""
     # A terminal sends SIGINT to the workers too, and the master SIGQUIT on top. gthread's handler for both interrupts
     # itself inside ThreadPoolExecutor.shutdown, or waits for every thread that waits for the backend (gunicorn 27.0.1).
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGQUIT, lambda *_: os._exit(0))
+    signal.signal(signal.SIGQUIT, _end_now)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_NOW)
 
+    stdout.batch()
     app = cast("Flask", worker.wsgi)
     app.extensions["metrics"].worker_serves(threads)
     app.extensions["readiness"].is_serving = lambda: worker.alive

@@ -6,9 +6,10 @@ comes out in the same shape.
 
 import json
 import logging.config
-import sys
+import time
 from collections.abc import Mapping, MutableMapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -17,6 +18,7 @@ import structlog
 from structlog.typing import Processor
 
 from config import Settings
+from proxy.stdout import Text, stdout
 
 Event = MutableMapping[str, Any]
 
@@ -45,7 +47,7 @@ def configure(settings: Settings) -> None:
         structlog.configure(
             processors=[structlog.processors.format_exc_info, _stamp, last],
             wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[settings.log_level]),
-            logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
+            logger_factory=structlog.BytesLoggerFactory(stdout),  # type: ignore[arg-type]  # it writes, and flushes
             cache_logger_on_first_use=True,
         )
     if not logging.getLogger().handlers:
@@ -65,7 +67,7 @@ def of_libraries(settings: Settings) -> dict[str, Any]:
         "disable_existing_loggers": False,
         "formatters": {"event": {"()": _formatter, "as_json": is_production}},
         "handlers": {
-            "stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "event"},
+            "stdout": {"class": "logging.StreamHandler", "stream": Text(stdout), "formatter": "event"},
         },
         "root": {"level": level, "handlers": ["stdout"]},
         "loggers": {
@@ -87,8 +89,15 @@ def _formatter(*, as_json: bool) -> logging.Formatter:
 
 def _stamp(_logger: object, level: str, event: Event) -> Event:
     """When, how bad and what; in front of everything else."""
-    now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    return {"time": now, "level": level, "event": event.pop("event"), **event}
+    now = time.time()
+    moment = f"{_second(int(now))}.{int(now % 1 * 1000):03d}+00:00"
+    return {"time": moment, "level": level, "event": event.pop("event"), **event}
+
+
+@lru_cache(maxsize=2)
+def _second(since_1970: int) -> str:
+    """To the second, as ISO 8601 has it: made for each event, it would be a third of the event's cost."""
+    return datetime.fromtimestamp(since_1970, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _as_json(_logger: object, _level: str, event: Event) -> bytes:

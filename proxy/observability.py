@@ -2,12 +2,12 @@
 
 import re
 import time
-from functools import partial
+from functools import cache, partial
 from random import getrandbits
 from typing import Any
 
 import structlog
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Request, Response, g, request
 
 from config import Settings
 from proxy.logs import Pseudonyms
@@ -25,60 +25,70 @@ _NO_ROUTE = "-"
 
 def init_app(app: Flask, settings: Settings, metrics: Metrics) -> None:
     """Give every request an id and an event, count it; warn once of forwarding fields that nobody may send."""
-    app.extensions["pseudonyms"] = Pseudonyms(settings.log_key())
+    pseudonyms = app.extensions["pseudonyms"] = Pseudonyms(settings.log_key())
     app.before_request(partial(_begin, metrics))
-    app.after_request(partial(_end, metrics))
+    app.after_request(partial(_end, metrics, pseudonyms))
     app.before_request(_ForwardingFieldWarning(settings.trusted_proxies))
 
 
 def _begin(metrics: Metrics) -> None:
     g.started = time.monotonic()
-    offered = request.headers.get("X-Request-ID", "")
+    offered = request.environ.get("HTTP_X_REQUEST_ID", "")
     g.request_id = offered if _REQUEST_ID.fullmatch(offered) else f"{getrandbits(128):032x}"  # no secret
     metrics.in_flight.inc()
 
 
-def _end(metrics: Metrics, response: Response) -> Response:
+def _end(metrics: Metrics, pseudonyms: Pseudonyms, response: Response) -> Response:
     """Tell of the request: at once, or when its stream has ended."""
-    response.headers["X-Request-ID"] = g.request_id
-    tell = partial(_tell, metrics, _fields(response), vars(g).copy())  # not the response: it would hold itself
-    if "response_body" in g:
-        response.call_on_close(tell)
+    noted = vars(g._get_current_object())
+    response.headers["X-Request-ID"] = noted["request_id"]
+    fields = _fields(pseudonyms, request._get_current_object(), response, noted)
+    if "response_body" in noted:
+        response.call_on_close(partial(_tell, metrics, fields, noted.copy()))  # not the response: it would hold itself
     else:
-        tell()
+        _tell(metrics, fields, noted)
     return response
 
 
-def _fields(response: Response) -> dict[str, Any]:
+def _fields(pseudonyms: Pseudonyms, asked: Request, response: Response, noted: dict[str, Any]) -> dict[str, Any]:
     """What is known of a request when its response begins. Nothing here is a secret, or a line of its own."""
-    trace = _TRACE_PARENT.fullmatch(request.headers.get("traceparent", ""))
-    token: Token | None = g.get("token")
-    pseudonyms: Pseudonyms = current_app.extensions["pseudonyms"]
+    token: Token | None = noted.get("token")
+    rule = asked.url_rule
     return {
-        "method": request.method,
-        "route": request.url_rule.rule if request.url_rule else _NO_ROUTE,
-        "path": _path(),
+        "method": asked.method,
+        "route": rule.rule if rule else _NO_ROUTE,
+        "path": _path(asked.path, rule and rule.rule),
         "status": response.status_code,
-        "code": response.headers.get("X-BFF-Error"),
-        "bytes_in": request.content_length or 0,
+        "code": noted.get("error_code"),
+        "bytes_in": asked.content_length or 0,
         "bytes_out": 0 if response.is_streamed else response.calculate_content_length(),
-        "request_id": g.request_id,
-        "trace_id": g.get("trace_id") or (trace and trace[1]),
-        "client": request.remote_addr,
+        "request_id": noted["request_id"],
+        "trace_id": noted.get("trace_id") or _trace_id(asked.environ.get("HTTP_TRACEPARENT")),
+        "client": asked.remote_addr,
         "user": token and pseudonyms.of(token.subject or token.value),
-        "detail": g.get("error_detail"),
+        "detail": noted.get("error_detail"),
     }
 
 
-def _path() -> str:
+def _trace_id(trace_parent: str | None) -> str | None:
+    trace = _TRACE_PARENT.fullmatch(trace_parent) if trace_parent else None
+    return trace and trace[1]
+
+
+def _path(path: str, route: str | None) -> str:
     """The path as it came, percent-encoded, without the query; of one that nobody serves, its beginning alone.
 
     A password-reset token is part of a path, and of a misspelt one too.
     """
-    if request.url_rule is None:
-        beginning = "/".join(request.path.split("/")[:3])[:64]
-        return beginning if beginning == request.path else f"{beginning}/..."
-    return request.url_rule.rule if _SECRET_SEGMENT.search(request.url_rule.rule) else request.path
+    if route is None:
+        beginning = "/".join(path.split("/")[:3])[:64]
+        return beginning if beginning == path else f"{beginning}/..."
+    return route if _has_a_secret(route) else path
+
+
+@cache
+def _has_a_secret(route: str) -> bool:
+    return _SECRET_SEGMENT.search(route) is not None
 
 
 def _tell(metrics: Metrics, fields: dict[str, Any], noted: dict[str, Any]) -> None:
