@@ -57,7 +57,7 @@ class Settings:
     api_base_url: str | None = field(default=None, metadata=_takes(types.base_url))
     port: int = field(default=8000, metadata=_takes(types.port))
     web_concurrency: int = field(default_factory=_usable_cpus, metadata=_takes(types.few))
-    threads: int = field(default=256, metadata=_takes(types.few))
+    threads: int = field(default=512, metadata=_takes(types.few))
     backend_ca_bundle: str | None = field(default=None, metadata=_takes(types.ca_bundle))
 
     token_cookie_name: str = field(default="token", metadata=_takes(types.cookie_name))
@@ -79,6 +79,11 @@ class Settings:
     connect_timeout: float = field(default=3.05, metadata=_takes(types.seconds))
     read_timeout: float = field(default=20.0, metadata=_takes(types.seconds))
     request_deadline: float = field(default=25.0, metadata=_takes(types.seconds))
+    pool_idle_timeout: float = field(default=4.0, metadata=_takes(types.seconds))  # Node closes after 5
+    backend_max_requests: int | None = field(default=None, metadata=_takes(types.few))
+    backend_queue_timeout: float = field(default=0.05, metadata=_takes(types.seconds))
+    breaker_failures: int = field(default=5, metadata=_takes(types.some_or_none))
+    breaker_on_5xx: bool = field(default=False, metadata=_takes(types.yes_or_no))
     max_content_length: int = field(default=2**20, metadata=_takes(types.size))
 
     proxy_allow: tuple[ProxyRule, ...] = field(default=(), metadata=_takes(types.proxy_rules))
@@ -87,10 +92,20 @@ class Settings:
 
     ratelimit_auth: str = field(default="10 per minute", metadata=_takes(types.rate_limit))
     ratelimit_storage_uri: Secret = field(default=Secret("memory://"), metadata=_takes(types.rate_limit_storage))
+    docs: bool = field(default=False, metadata=_takes(types.yes_or_no))
     log_level: LogLevel = field(default="info", metadata=_takes(types.log_level))
     metrics_token: Secret | None = field(default=None, metadata=_takes(types.bearer_token))
 
     otel: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)  # OTEL_*, see proxy/telemetry.py
+
+    def slots(self) -> tuple[int, int]:
+        """How many requests of a worker may be the backend's at once, and how many may wait until one is not.
+
+        The threads that are left answer what needs no backend, and refuse the rest.
+        """
+        spare = max(1, self.threads // 8) if self.threads > 1 else 0
+        at_once = self.backend_max_requests or self.threads - spare
+        return at_once, (self.threads - at_once) // 2
 
     def log_key(self) -> bytes:
         """What pseudonyms in the log are made with: one for all with the same secrets, else for this server alone."""
@@ -112,6 +127,8 @@ class Settings:
             yield "TOKEN_COOKIE_DOMAIN takes nothing here: browsers drop a __Host- cookie with a Domain"
         if self.token_source == "nextauth" and not self.auth_secrets:
             yield "NEXTAUTH_SECRET is not set; TOKEN_SOURCE=nextauth needs it, or AUTH_SECRET"
+        if (self.backend_max_requests or 0) > self.threads:
+            yield "BACKEND_MAX_REQUESTS takes at most THREADS: each holds one"
         if self.api_base_url is None and self.app_env != "development":
             yield "API_BASE_URL is not set; it takes the backend's address: https://api.example.com"
 
@@ -171,6 +188,7 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
         defaults["token_cookie_secure"] = False
     if parsed.get("app_env") == "development":
         defaults["proxy_allow"] = (ProxyRule(methods=None, pattern="*"),)
+        defaults["docs"] = True
     try:
         settings = Settings(**{**defaults, **parsed})
     except SettingsError as error:

@@ -127,6 +127,11 @@ def hops(text: str) -> int:
     return _whole_number(text, 0, 100, "a whole number, 0 to 100")
 
 
+def some_or_none(text: str) -> int:
+    """A number of failures; 0 where there is to be no limit."""
+    return _whole_number(text, 0, 1000, "a whole number, 0 to 1000")
+
+
 def seconds(text: str) -> float:
     """A duration, with or without a fraction."""
     if not _NUMBER.fullmatch(text) or not 0 < float(text) <= 86_400:

@@ -9,6 +9,7 @@ from proxy.api import GROUPS, passthrough
 from proxy.hooks import Hooks
 from proxy.metrics import Metrics
 from proxy.nextauth import NextAuthSession
+from proxy.slots import Slots
 from proxy.tokens import TokenCookie
 from proxy.upstream import Upstream
 
@@ -18,8 +19,11 @@ def init_app(app: Flask, settings: Settings, hooks: Hooks) -> None:
     if settings.api_base_url is None:
         raise ValueError("api_base_url is None")
     metrics = app.extensions["metrics"] = Metrics(config.metrics_folder())
-    upstream = Upstream(settings.api_base_url, settings, metrics.backend_connections.inc)
+    upstream = Upstream(settings.api_base_url, settings, observability.watch(metrics, "api"))
     app.extensions["upstream"] = upstream
+    app.extensions["slots"] = Slots(
+        *settings.slots(), settings.backend_queue_timeout, metrics.at_the_backend.inc, metrics.waited
+    )
     app.extensions["hooks"] = hooks
     token_cookie = TokenCookie(settings)
     app.extensions["token_cookie"] = token_cookie
@@ -29,9 +33,13 @@ def init_app(app: Flask, settings: Settings, hooks: Hooks) -> None:
     observability.init_app(app, settings, metrics)
     security.init_app(app, settings)
     ratelimit.init_app(app, settings, metrics)
-    app.before_request(fetch.require_token)
+    fetch.init_app(app)
     for group in (*GROUPS, health.bp):
         app.register_blueprint(group)
-    passthrough.init_app(app, settings)
+    if settings.docs:
+        from proxy.explorer import bp as explorer  # noqa: PLC0415 - where it is not shown, nothing of it is loaded
+
+        app.register_blueprint(explorer)
+    passthrough.init_app(app, settings, observability.watch(metrics, "proxy"))
     relay.init_app(app, hooks)
     telemetry.init_app(app, settings.otel)

@@ -23,7 +23,7 @@ from types import MappingProxyType
 class BffError(Exception):
     """A failure the browser is told of: its status, the code of `X-BFF-Error`, and the message in Spanish.
 
-    The text of the exception itself is for the log.
+    The text of the exception itself is for the log; `more` stands in the response beside the message.
     """
 
     status = 500
@@ -31,8 +31,9 @@ class BffError(Exception):
     message = "Error interno del servidor"
     headers: Mapping[str, str] = MappingProxyType({})
 
-    def __init__(self, detail: str = "", *, message: str | None = None) -> None:
+    def __init__(self, detail: str = "", *, message: str | None = None, **more: str) -> None:
         super().__init__(detail or self.code)
+        self.more = more
         self.message = message or self.message
 
 

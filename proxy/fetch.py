@@ -3,11 +3,12 @@
 import re
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote, unquote_to_bytes
 
 import requests
-from flask import current_app, g, request
+from flask import Flask, current_app, g, request
 from werkzeug.exceptions import HTTPException
 
 from config import Settings
@@ -15,7 +16,7 @@ from proxy import headers, strict_json
 from proxy.cookies import parse_cookies
 from proxy.errors import BadRequest, BffError, NotFound, NotSignedIn, TooLarge
 from proxy.hooks import Hooks, Outgoing
-from proxy.metrics import Metrics
+from proxy.slots import Slot, Slots
 from proxy.tokens import Token, TokenSource
 from proxy.upstream import Upstream
 
@@ -108,6 +109,8 @@ def bff_fetch(method: str, path: str, *, body: bytes | None = None) -> requests.
         BackendUnreachable: Refused, reset, DNS or TLS.
         BackendInvalid: What came is not HTTP.
         BackendTimeout: No reply within CONNECT_TIMEOUT, READ_TIMEOUT or REQUEST_DEADLINE.
+        BackendSaturated: BACKEND_MAX_REQUESTS are under way, and none ended within BACKEND_QUEUE_TIMEOUT.
+        BackendDown: The breaker is open.
     """
     upstream: Upstream = current_app.extensions["upstream"]
     token: Token | None = g.get("token")
@@ -115,16 +118,50 @@ def bff_fetch(method: str, path: str, *, body: bytes | None = None) -> requests.
     query: str = request.environ.get("QUERY_STRING", "")
     target = f"{path}?{query}" if query else path
     outgoing = hooked(Outgoing(group(), method, target, fields, body, token))
-    start_at_the_backend()
-    return upstream.send(outgoing.method, outgoing.target, outgoing.headers, outgoing.body)
+    left = start_at_the_backend()
+    reply = g.reply = upstream.send(outgoing.method, outgoing.target, outgoing.headers, outgoing.body, deadline=left)
+    return reply
 
 
-def start_at_the_backend() -> None:
-    """Note that from now on the current request is the backend's: for its event, and the metrics."""
-    if "backend_started" not in g:
-        g.backend_started = time.monotonic()
-        metrics: Metrics = current_app.extensions["metrics"]
-        metrics.at_the_backend.inc()
+def start_at_the_backend() -> float:
+    """Take a slot: the current request is the backend's from now on, until it ends, or the stream of its response.
+
+    Returns:
+        What it has left of REQUEST_DEADLINE, in seconds.
+
+    Raises:
+        BackendSaturated: There was none in time.
+    """
+    settings: Settings = current_app.extensions["settings"]
+    if "slot" in g:  # a view that asks twice has one thread, too
+        return settings.request_deadline
+    slots: Slots = current_app.extensions["slots"]
+    slot = g.slot = slots.take(request.endpoint or "", settings.request_deadline)
+    g.backend_started = time.monotonic()
+    return settings.request_deadline - slot.waited
+
+
+def keep_slot() -> Callable[[], None]:
+    """Leave the slot and the reply of the current request to its stream, which calls the result at its end."""
+    return partial(_let_go, g.pop("slot"), g.pop("reply"))
+
+
+def _end(_error: BaseException | None) -> None:
+    if "slot" in g:
+        _let_go(g.pop("slot"), g.pop("reply", None))
+
+
+def _let_go(slot: Slot, reply: requests.Response | None) -> None:
+    """Leave nothing behind, however a request has ended: a connection in use, or one fewer for all others."""
+    if reply is not None:
+        reply.close()
+    slot.give_back()
+
+
+def init_app(app: Flask) -> None:
+    """Want a token of every request that needs one; let go of what it held at its end."""
+    app.before_request(require_token)
+    app.teardown_request(_end)
 
 
 def group() -> str:

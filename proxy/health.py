@@ -12,6 +12,7 @@ from config import Settings
 from proxy.errors import BackendDown, NotFound, NotSignedIn
 from proxy.fetch import public
 from proxy.metrics import Metrics
+from proxy.upstream import Upstream
 
 _NEVER = float("-inf")
 _CACHED_SECONDS = 1.0
@@ -64,11 +65,17 @@ def get_health() -> Response:
 @bp.get("/readyz")
 @public
 def get_readiness() -> Response:
-    """Whether traffic makes sense here: 200, or 503 while the backend cannot be reached or we are stopping."""
+    """Whether traffic makes sense here: 200, or 503 while the backend cannot be reached or we are stopping.
+
+    `breaker` is that of this worker process, to be seen and not judged: if an open one were a reason to send nobody,
+    nobody would close it.
+    """
     readiness: Readiness = current_app.extensions["readiness"]
+    upstream: Upstream = current_app.extensions["upstream"]
+    breaker = upstream.breaker.state
     if not readiness.is_ready():
-        raise BackendDown("the backend does not answer" if readiness.is_serving() else "stopping")
-    return jsonify(status="ok")
+        raise BackendDown("the backend does not answer" if readiness.is_serving() else "stopping", breaker=breaker)
+    return jsonify(status="ok", breaker=breaker)
 
 
 @bp.get("/metrics")

@@ -22,6 +22,9 @@ _METHODS = frozenset("GET HEAD POST PUT PATCH DELETE OPTIONS".split())
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0)
 
 
+_PROBE = "/readyz"  # its 503 refuses nobody
+
+
 class _Told(NamedTuple):
     requests: Counter
     seconds: Histogram
@@ -59,13 +62,24 @@ class Metrics:
         )
         self.at_the_backend = Gauge(
             "bff_backend_requests_in_flight",
-            "Connections to the backend in use.",
+            "Requests that are the backend's: slots taken.",
             registry=ours,
             multiprocess_mode="livesum",
         )
         self.backend_connections = Counter(
             "bff_backend_connections_opened", "Connections to the backend that were opened.", registry=ours
         )
+        self.retries = Counter("bff_retries", "Requests sent to the backend a second time.", ["why"], registry=ours)
+        for why in ("connect", "stale"):
+            self.retries.labels(why)
+        self.breakers_open = Gauge(
+            "bff_breakers_open",
+            "Breakers, one a worker and backend, that are open.",
+            registry=ours,
+            multiprocess_mode="livesum",
+        )
+        self._waits = Counter("bff_backend_waits", "Requests that waited for a slot, and got one.", registry=ours)
+        self._wait_seconds = Counter("bff_backend_wait_seconds", "How long they waited.", registry=ours)
         self.ratelimit_storage_failures = Counter(
             "bff_ratelimit_storage_failures", "Attempts let through uncounted: no storage.", registry=ours
         )
@@ -94,8 +108,13 @@ class Metrics:
         told.seconds.observe(seconds)
         if backend_seconds is not None:
             told.backend_seconds.observe(backend_seconds)
-        if fields["code"]:
+        if fields["code"] and fields["route"] != _PROBE:
             self.refused(fields["code"])
+
+    def waited(self, seconds: float) -> None:
+        """Count a request that waited for a slot."""
+        self._waits.inc()
+        self._wait_seconds.inc(seconds)
 
     def _tell(self, route: str, method: str, status: int) -> "_Told":
         """The instruments for one kind of request; to find them by their labels takes longer than to count."""

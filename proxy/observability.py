@@ -13,6 +13,7 @@ from config import Settings
 from proxy.logs import Pseudonyms
 from proxy.metrics import Metrics
 from proxy.tokens import Token
+from proxy.upstream import Watch
 
 log = structlog.get_logger()
 
@@ -31,6 +32,22 @@ def init_app(app: Flask, settings: Settings, metrics: Metrics) -> None:
     app.before_request(_ForwardingFieldWarning(settings.trusted_proxies))
 
 
+def watch(metrics: Metrics, backend: str) -> Watch:
+    """What an operator is told of the way to a backend, by this name."""
+
+    def note_retry(why: str) -> None:
+        g.retries = g.get("retries", 0) + 1
+        metrics.retries.labels(why).inc()
+
+    def note_breaker(state: str) -> None:
+        is_open = state == "open"
+        metrics.breakers_open.inc(1 if is_open else -1)
+        tell = log.warning if is_open else log.info
+        tell("breaker_opened" if is_open else "breaker_closed", backend=backend)
+
+    return Watch(metrics.backend_connections.inc, note_retry, note_breaker)
+
+
 def _begin(metrics: Metrics) -> None:
     g.started = time.monotonic()
     offered = request.environ.get("HTTP_X_REQUEST_ID", "")
@@ -42,7 +59,7 @@ def _end(metrics: Metrics, pseudonyms: Pseudonyms, response: Response) -> Respon
     """Tell of the request: at once, or when its stream has ended."""
     noted = vars(g._get_current_object())
     response.headers["X-Request-ID"] = noted["request_id"]
-    fields = _fields(pseudonyms, request._get_current_object(), response, noted)
+    fields = _fields(pseudonyms, request._get_current_object(), response, noted)  # type: ignore[attr-defined]
     if "response_body" in noted:
         response.call_on_close(partial(_tell, metrics, fields, noted.copy()))  # not the response: it would hold itself
     else:
@@ -57,7 +74,7 @@ def _fields(pseudonyms: Pseudonyms, asked: Request, response: Response, noted: d
     return {
         "method": asked.method,
         "route": rule.rule if rule else _NO_ROUTE,
-        "path": _path(asked.path, rule and rule.rule),
+        "path": _path(asked.path, rule.rule if rule else None),
         "status": response.status_code,
         "code": noted.get("error_code"),
         "bytes_in": asked.content_length or 0,
@@ -65,6 +82,7 @@ def _fields(pseudonyms: Pseudonyms, asked: Request, response: Response, noted: d
         "request_id": noted["request_id"],
         "trace_id": noted.get("trace_id") or _trace_id(asked.environ.get("HTTP_TRACEPARENT")),
         "client": asked.remote_addr,
+        "retries": noted.get("retries", 0),
         "user": token and pseudonyms.of(token.subject or token.value),
         "detail": noted.get("error_detail"),
     }
@@ -105,7 +123,6 @@ def _tell(metrics: Metrics, fields: dict[str, Any], noted: dict[str, Any]) -> No
     if "backend_started" in noted:
         backend_seconds = noted.get("backend_ended", now) - noted["backend_started"]
         fields["backend_ms"] = round(backend_seconds * 1000, 1)
-        metrics.at_the_backend.dec()
     if "request_body" in noted:
         fields["bytes_in"] = noted["request_body"].passed
     if "response_body" in noted:
@@ -115,7 +132,7 @@ def _tell(metrics: Metrics, fields: dict[str, Any], noted: dict[str, Any]) -> No
     metrics.in_flight.dec()
     metrics.answered(fields, seconds, backend_seconds)
     is_bad = fields["status"] >= 500 or (fields["detail"] or "").startswith("cut short")
-    tell = log.warning if is_bad else log.info
+    tell = log.warning if is_bad else log.debug if "is_quiet" in noted else log.info
     tell("request", **fields)
 
 

@@ -120,7 +120,7 @@ def _message(document: object, status: int, otherwise: str) -> str:
 
 def _show(error: BffError) -> Response:
     g.error_code, g.error_detail = error.code, str(error)
-    response = jsonify(error=error.message)
+    response = jsonify(error=error.message, **error.more)
     response.status_code = error.status
     response.headers["X-BFF-Error"] = error.code
     response.headers.update(error.headers)

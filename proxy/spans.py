@@ -42,8 +42,9 @@ def init_app(app: Flask) -> None:
     app.after_request_funcs.setdefault(None, []).insert(0, _end)
     settings: Settings = app.extensions["settings"]
     _trace(tracer, app.extensions["upstream"], settings.api_base_url)
-    if "passthrough" in app.extensions:
-        _trace(tracer, app.extensions["passthrough"].upstream, settings.proxy_base_url)
+    passthrough = app.extensions.get("passthrough")
+    if passthrough and passthrough.upstream is not app.extensions["upstream"]:
+        _trace(tracer, passthrough.upstream, settings.proxy_base_url)
 
 
 class _Export:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
@@ -20,9 +21,13 @@ from requests.adapters import HTTPAdapter
 from requests.cookies import RequestsCookieJar
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+
+from proxy.connect import open_socket
 
 # Of a streamed request body: gunicorn waits until a piece is full, so a small one leaves early.
 _PIECE_BYTES = 8 * 1024
+_DISTRUST_SECONDS = 60.0
 
 
 @dataclass(slots=True)
@@ -30,14 +35,27 @@ class Exchange:
     """What our connection class needs to know of the request it carries, and urllib3 does not hand on.
 
     `deadline` is on the monotonic clock, and may be moved while a body comes in. `on_connect` is called when a
-    connection has to be opened for it. `bytes_left` is how much the reply may have, its head included.
+    connection has to be opened for it. `bytes_left` is how much the reply may have, its head included. `wants_fresh`
+    leaves the pool's connections alone. The rest is how far it has come.
     """
 
     target: str
+    is_idempotent: bool
+    connect_timeout: float
     read_timeout: float
     deadline: float
     on_connect: Callable[[], None]
     bytes_left: float
+    wants_fresh: bool = False
+    is_connecting: bool = False
+    is_fresh: bool = False
+    is_sent: bool = False
+    has_begun: bool = False
+
+    def begin_again(self) -> None:
+        """Forget how far it has come, and stay away from idle connections: one has just turned out dead."""
+        self.wants_fresh = True
+        self.is_connecting = self.is_fresh = self.is_sent = self.has_begun = False
 
     def seconds_left(self) -> float:
         """Until the deadline.
@@ -75,19 +93,37 @@ class Adapter(HTTPAdapter):
     Args:
         pool_size: How many idle connections are kept.
         tls: The context for an https backend.
+        idle_timeout: Seconds after which an idle connection is not used again.
     """
 
-    def __init__(self, pool_size: int, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, pool_size: int, tls: ssl.SSLContext | None, idle_timeout: float) -> None:
         self._tls = tls
+        self._idle_timeout = idle_timeout
         super().__init__(pool_connections=1, pool_maxsize=pool_size)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
         """Build the pool (called by HTTPAdapter)."""
         super().init_poolmanager(connections, maxsize, block, ssl_context=self._tls, blocksize=_PIECE_BYTES, **options)
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+        self.poolmanager.pool_classes_by_scheme = {
+            "http": partial(_Pool, self._idle_timeout),  # type: ignore[dict-item]  # it is called, no more
+            "https": partial(_TlsPool, self._idle_timeout),  # type: ignore[dict-item]
+        }
 
     def cert_verify(self, *args: Any) -> None:
         """Nothing: the context has its authorities; requests would put certifi's in the place of the system's."""
+
+
+class _Head(io.BufferedReader):
+    """The bytes of a reply; while its head comes in, their end is an error."""
+
+    is_in_head = False
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """A line (io.BufferedReader); `http.client` would take half a head for a whole one."""
+        line = super().readline(size)
+        if self.is_in_head and not line:
+            raise http.client.HTTPException("the head was cut short")
+        return line
 
 
 class _Response(http.client.HTTPResponse):
@@ -95,7 +131,15 @@ class _Response(http.client.HTTPResponse):
 
     def __init__(self, sock: socket.socket, debuglevel: int = 0, method: str | None = None, url: str | None = None):
         super().__init__(sock, debuglevel, method, url)
-        self.fp: io.BufferedReader = io.BufferedReader(_BoundedReader(self.fp.detach(), sock, current_exchange.get()))
+        exchange = current_exchange.get()
+        exchange.is_sent = True
+        self.fp: _Head = _Head(_BoundedReader(self.fp.detach(), sock, exchange))
+
+    def begin(self) -> None:
+        """Read the head (http.client)."""
+        fp = self.fp
+        super().begin()
+        fp.is_in_head = False
 
     def _read_status(self) -> tuple[str, int, str]:
         """Skip interim responses (RFC 9110 §15.2).
@@ -104,6 +148,7 @@ class _Response(http.client.HTTPResponse):
         still to come: the next user would get it.
         """
         status_line: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
+        self.fp.is_in_head = True
         while 100 <= status_line[1] < 200:
             if status_line[1] == http.HTTPStatus.SWITCHING_PROTOCOLS:
                 raise http.client.UnknownProtocol("101")
@@ -131,7 +176,9 @@ class _BoundedReader(io.RawIOBase):
         """Fill `buffer` with what comes next (io.RawIOBase)."""
         self._sock.settimeout(min(self._exchange.seconds_left(), self._exchange.read_timeout))
         count = self._raw.readinto(buffer)
-        self._exchange.bytes_left -= count or 0
+        if count:
+            self._exchange.has_begun = True
+            self._exchange.bytes_left -= count
         if self._exchange.bytes_left < 0:
             raise http.client.HTTPException("the reply is longer than it may be")
         return count
@@ -146,6 +193,7 @@ class _Connection(HTTPConnection):
     """A connection that sends the request target as it is: urllib3 makes `%2f` into `%2F`, and `%zz` into `%25zz`."""
 
     response_class = _Response
+    idle_since: float | None = None
 
     def putrequest(self, method: str, url: str, skip_host: bool = False, skip_accept_encoding: bool = False) -> None:
         """Begin a request (http.client), with the target of the exchange in the place of `url`."""
@@ -154,8 +202,24 @@ class _Connection(HTTPConnection):
 
     def connect(self) -> None:
         """Open the connection (http.client)."""
-        current_exchange.get().on_connect()
+        exchange = current_exchange.get()
+        exchange.on_connect()
+        exchange.is_connecting = exchange.is_fresh = True
         super().connect()
+        exchange.is_connecting = False
+
+    def _new_conn(self) -> socket.socket:
+        """A socket to the first address that answers (called by urllib3, which gives each the whole timeout)."""
+        exchange = current_exchange.get()
+        seconds = min(exchange.connect_timeout, exchange.seconds_left())
+        try:
+            return open_socket(self._dns_host, self.port, seconds, self.socket_options or ())
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, "no connection in time") from error
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error
+        except OSError as error:
+            raise NewConnectionError(self, type(error).__name__) from error
 
     def send(self, data: Any) -> None:
         """Send bytes (http.client) within the deadline: urllib3 leaves the connect timeout on the socket."""
@@ -179,9 +243,42 @@ class _TlsConnection(_Connection, HTTPSConnection):
         return super().is_connected and not (isinstance(self.sock, ssl.SSLSocket) and self.sock.pending())
 
 
-class _Pool(HTTPConnectionPool):
+class _Fresh(HTTPConnectionPool):
+    """Gives no connection again that the backend may be about to close: one that has been idle for long.
+
+    Nor any, for what may not be sent twice, while the backend closes connections sooner than that: between a look at
+    one and the first byte on it there is always time for one more to be closed.
+    """
+
+    def __init__(self, idle_timeout: float, *arguments: Any, **options: Any) -> None:
+        self._idle_timeout = idle_timeout
+        self._closes_early_until = 0.0
+        super().__init__(*arguments, **options)
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        exchange, now = current_exchange.get(), time.monotonic()
+        if exchange.wants_fresh:
+            self._closes_early_until = now + _DISTRUST_SECONDS
+        if exchange.wants_fresh or (now < self._closes_early_until and not exchange.is_idempotent):
+            return self._new_conn()
+        connection: Any = super()._get_conn(timeout)
+        if connection.idle_since is not None:
+            seconds = now - connection.idle_since
+            if connection.sock is None and seconds < self._idle_timeout:  # urllib3 has seen that it is closed
+                self._closes_early_until = now + _DISTRUST_SECONDS
+            elif seconds > self._idle_timeout:
+                connection.close()
+        return connection
+
+    def _put_conn(self, connection: Any) -> None:
+        if connection:
+            connection.idle_since = time.monotonic() if connection.sock else None
+        super()._put_conn(connection)
+
+
+class _Pool(_Fresh):
     ConnectionCls = _Connection
 
 
-class _TlsPool(HTTPSConnectionPool):
+class _TlsPool(_Fresh, HTTPSConnectionPool):
     ConnectionCls = _TlsConnection

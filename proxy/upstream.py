@@ -5,11 +5,13 @@ Every failure of the network becomes one of `errors` here; nothing above knows `
 
 import http.client
 import math
+import random
 import re
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Protocol
 
 import requests
@@ -19,6 +21,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import SKIP_HEADER
 
 from config import Settings
+from proxy.breaker import Breaker, RetryBudget, State
 from proxy.errors import BackendInvalid, BackendTimeout, BackendUnreachable, BadRequest, BffError
 from proxy.transport import Adapter, Exchange, Session, current_exchange
 
@@ -27,6 +30,9 @@ from proxy.transport import Adapter, Exchange, Session, current_exchange
 _TARGET = re.compile(r"/[^\x00-\x20\x7f]*")
 _LONGEST_REPLY = 64 * 2**20  # where it is read whole: no list of JSON is as long, and the memory is everybody's
 _LENGTH = re.compile(r"[0-9]{1,18}")
+_IDEMPOTENT = frozenset("GET HEAD OPTIONS PUT DELETE".split())  # RFC 9110 §9.2.2
+_LONGEST_BACKOFF_SECONDS = 0.025
+_BREAKER_PAUSE_SECONDS = 0.5
 _NOT_HTTP = (http.client.HTTPException, urllib3.exceptions.InvalidHeader)
 
 
@@ -42,17 +48,31 @@ class Stream(Protocol):
 Body = bytes | Stream
 
 
+@dataclass(frozen=True)
+class Watch:
+    """What is called when something happens: `on_connect` when a connection is opened, or tried to be, `on_retry` with
+    why a request is sent again ("connect" or "stale"), `on_breaker` with the new state, open or closed.
+    """
+
+    on_connect: Callable[[], None] = lambda: None
+    on_retry: Callable[[str], None] = lambda _: None
+    on_breaker: Callable[[State], None] = lambda _: None
+
+
 class Upstream:
     """The backend: its address, and the connections that are open to it.
 
     Args:
         base_url: `http` or `https`, with or without a path, without a trailing slash.
-        settings: The timeouts, `threads` (the size of the pool) and `backend_ca_bundle` are used.
-        on_connect: Called whenever a connection is opened, or tried to be.
+        settings: The timeouts, `threads` (the size of the pool), `backend_ca_bundle` and those of the breaker are used.
+        watch: Told what an operator wants to know.
     """
 
-    def __init__(self, base_url: str, settings: Settings, on_connect: Callable[[], None] = lambda: None) -> None:
-        self._on_connect = on_connect
+    def __init__(self, base_url: str, settings: Settings, watch: Watch = Watch()) -> None:
+        self._watch = watch
+        self.breaker = Breaker(settings.breaker_failures, _BREAKER_PAUSE_SECONDS, time.monotonic, watch.on_breaker)
+        self._counts_5xx = settings.breaker_on_5xx
+        self._budget = RetryBudget()
         self._base_url = base_url
         self._prefix = re.sub(r"^https?://[^/]*", "", self._base_url)
         self._connect_timeout = settings.connect_timeout
@@ -60,7 +80,10 @@ class Upstream:
         self._deadline = settings.request_deadline
         self._longest_reply = _LONGEST_REPLY
         self._session = Session()
-        self._session.mount(self._base_url + "/", Adapter(settings.threads, _tls_context(base_url, settings)))
+        self._session.mount(self._base_url + "/", self._adapter(settings))
+
+    def _adapter(self, settings: Settings) -> Adapter:
+        return Adapter(settings.threads, _tls_context(self._base_url, settings), settings.pool_idle_timeout)
 
     def send(
         self,
@@ -73,6 +96,10 @@ class Upstream:
         bounds_body: bool = True,
     ) -> requests.Response:
         """Send one request, and wait for the head of the reply.
+
+        Sent a second time, once and within the budget, is what the backend cannot have seen (RFC 9110 §9.2.2), or may
+        see twice: any request where no connection came about, and an idempotent one where a connection from the pool
+        was closed before a byte of the reply.
 
         Args:
             method: In capitals.
@@ -93,35 +120,34 @@ class Upstream:
             BackendUnreachable: Refused, reset before a byte came, DNS or TLS.
             BackendInvalid: What came is not HTTP.
             BackendTimeout: No connection or no head in time.
+            BackendDown: The breaker is open.
         """
         if not _TARGET.fullmatch(target):
             raise BadRequest("the request target cannot stand in a request line")
-        seconds = deadline or self._deadline
-        most = self._longest_reply if bounds_body else math.inf
-        give_up = time.monotonic() + seconds
-        exchange = Exchange(self._prefix + target, self._read_timeout, give_up, self._on_connect, most)
-        token = current_exchange.set(exchange)
+        most_bytes = self._longest_reply if bounds_body else math.inf
+        exchange = self._exchange(method, target, deadline or self._deadline, most_bytes)
+        prepared = _prepare(method, self._base_url + target, headers, body)
+        self.breaker.admit()
+        self._budget.add_request()
         try:
-            reply = self._session.send(
-                _prepare(method, self._base_url + target, headers, body),
-                stream=True,
-                timeout=(min(self._connect_timeout, seconds), min(self._read_timeout, seconds)),
-                allow_redirects=False,
-                proxies={},
-            )
-        except (requests.RequestException, HTTPError) as error:
-            raise _translate(error) from error
-        finally:
-            current_exchange.reset(token)
-        _require_sound_framing(reply)
+            reply = self._send(prepared, exchange)
+        except BffError as error:
+            why = _why_again(error, exchange, prepared)
+            if why is None or not self._budget.take():
+                raise
+            _pause(exchange)
+            self._watch.on_retry(why)
+            exchange.begin_again()
+            reply = self._send(prepared, exchange)
         if not bounds_body:
             exchange.deadline = math.inf
         return reply
 
     def is_reachable(self, deadline: float) -> bool:
-        """Whether the backend answers at all within `deadline` seconds; with what status is not asked."""
+        """Whether the backend answers at all within `deadline` seconds; with what status, or to users, is not asked."""
+        prepared = _prepare("HEAD", self._base_url + "/", {"Connection": "close"}, None)
         try:
-            self.send("HEAD", "/", {"Connection": "close"}, deadline=deadline).close()
+            self._ask(prepared, self._exchange("HEAD", "/", deadline, self._longest_reply)).close()
         except BffError:
             return False
         return True
@@ -129,6 +155,51 @@ class Upstream:
     def close(self) -> None:
         """Close every pooled connection."""
         self._session.close()
+
+    def _exchange(self, method: str, target: str, seconds: float, most_bytes: float) -> Exchange:
+        return Exchange(
+            target=self._prefix + target,
+            is_idempotent=method in _IDEMPOTENT,
+            connect_timeout=self._connect_timeout,
+            read_timeout=self._read_timeout,
+            deadline=time.monotonic() + seconds,
+            on_connect=self._watch.on_connect,
+            bytes_left=most_bytes,
+        )
+
+    def _send(self, prepared: requests.PreparedRequest, exchange: Exchange) -> requests.Response:
+        """Send it once, and tell the breaker how it went."""
+        try:
+            reply = self._ask(prepared, exchange)
+        except BffError as failure:
+            # A time-out while a browser's body comes in is the browser's; a reset may be about this one request.
+            if exchange.is_connecting or (exchange.is_sent and isinstance(failure, BackendTimeout)):
+                self.breaker.failed()
+            raise
+        if self._counts_5xx and reply.status_code >= 500:
+            self.breaker.failed()
+        else:
+            self.breaker.succeeded()
+        return reply
+
+    def _ask(self, prepared: requests.PreparedRequest, exchange: Exchange) -> requests.Response:
+        """Send it once."""
+        token = current_exchange.set(exchange)
+        try:
+            left = exchange.seconds_left()
+            reply = self._session.send(
+                prepared,
+                stream=True,
+                timeout=(min(self._connect_timeout, left), min(self._read_timeout, left)),
+                allow_redirects=False,
+                proxies={},
+            )
+        except (requests.RequestException, HTTPError, TimeoutError) as error:
+            raise _translate(error) from error
+        finally:
+            current_exchange.reset(token)
+        _require_sound_framing(reply)
+        return reply
 
 
 def read_body(reply: requests.Response) -> bytes:
@@ -221,6 +292,23 @@ def _prepare(method: str, url: str, headers: Mapping[str, str], body: Body | Non
     if length is not None:
         prepared.headers["Content-Length"] = str(length)
     return prepared
+
+
+def _why_again(error: BffError, exchange: Exchange, prepared: requests.PreparedRequest) -> str | None:
+    """Why a request that failed may be sent again; None where it may not."""
+    if not isinstance(error, BackendUnreachable):
+        return None  # a time-out has cost its time already
+    if exchange.is_connecting:
+        return "connect"
+    is_replayable = prepared.body is None or isinstance(prepared.body, bytes)
+    is_stale = not exchange.is_fresh and not exchange.has_begun
+    return "stale" if is_stale and is_replayable and exchange.is_idempotent else None
+
+
+def _pause(exchange: Exchange) -> None:
+    """Let a moment pass, not the same for all: who failed together shall not come back together."""
+    left = exchange.deadline - time.monotonic()
+    time.sleep(max(0.0, min(random.uniform(0, _LONGEST_BACKOFF_SECONDS), left)))  # noqa: S311 - no secret
 
 
 def _translate(error: Exception) -> BffError:

@@ -32,6 +32,8 @@ class Totals:
 
 def fixed(value: float, places: int) -> str:
     """The text that JavaScript's `toFixed` gives: ties of the exact binary value go up."""
+    if not math.isfinite(value):  # amounts are not bounded, and their quotients can be beyond a double
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     return str(Decimal(value).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP, _ANY_DOUBLE))
 
 
@@ -42,7 +44,7 @@ def rounded(value: float, places: int) -> Number:
 
 def plain(value: float) -> Number:
     """The same number, as an integer where it is one."""
-    return int(value) if value == int(value) else value
+    return int(value) if math.isfinite(value) and value == int(value) else value
 
 
 def price_per_gallon(spent: float, gallons: float | None) -> str | None:

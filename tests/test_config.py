@@ -38,6 +38,11 @@ USABLE = {
     "TRUSTED_PROXIES": ("2", 2),
     "CONNECT_TIMEOUT": ("0.5", 0.5),
     "READ_TIMEOUT": ("10", 10.0),
+    "POOL_IDLE_TIMEOUT": ("55", 55.0),
+    "BACKEND_MAX_REQUESTS": ("16", 16),
+    "BACKEND_QUEUE_TIMEOUT": ("0.5", 0.5),
+    "BREAKER_FAILURES": ("0", 0),
+    "BREAKER_ON_5XX": ("yes", True),
     "REQUEST_DEADLINE": ("12.5", 12.5),
     "MAX_CONTENT_LENGTH": ("2 MiB", 2 * 2**20),
     "PROXY_ALLOW": (
@@ -48,6 +53,7 @@ USABLE = {
     "PROXY_MAX_CONTENT_LENGTH": ("1024", 1024),
     "RATELIMIT_AUTH": ("5 per 15 minutes", "5 per 15 minutes"),
     "RATELIMIT_STORAGE_URI": ("redis://:secret@localhost:6379/0", Secret("redis://:secret@localhost:6379/0")),
+    "DOCS": ("On", True),
     "LOG_LEVEL": ("Warning", "warning"),
     "METRICS_TOKEN": ("s3cret", Secret("s3cret")),
 }
@@ -102,6 +108,11 @@ UNUSABLE = [
     ("TRUSTED_PROXIES", ["-1", "all"]),
     ("CONNECT_TIMEOUT", ["0", "-1", "nan", "inf", "fast", "1_0", "\u0661"]),
     ("READ_TIMEOUT", ["0"]),
+    ("POOL_IDLE_TIMEOUT", ["0", "never"]),
+    ("BACKEND_MAX_REQUESTS", ["0", "many", "513"]),
+    ("BACKEND_QUEUE_TIMEOUT", ["0", "none"]),
+    ("BREAKER_FAILURES", ["-1", "some"]),
+    ("BREAKER_ON_5XX", ["500"]),
     ("REQUEST_DEADLINE", ["0", "1e9"]),
     ("MAX_CONTENT_LENGTH", ["0", "-1", "1 MB", "lots"]),
     (
@@ -124,6 +135,7 @@ UNUSABLE = [
     ("PROXY_MAX_CONTENT_LENGTH", ["0"]),
     ("RATELIMIT_AUTH", ["ten", "10", "0 per minute", "10 per 0 minute", "5 per minute; 0 per hour"]),
     ("RATELIMIT_STORAGE_URI", ["localhost:6379", "mysql://x"]),
+    ("DOCS", ["swagger", "2"]),
     ("LOG_LEVEL", ["verbose", "10"]),
     ("METRICS_TOKEN", ["a b", "\u00f1"]),
 ]
@@ -188,14 +200,18 @@ def test_a_blank_value_counts_as_not_set():
 
 
 @pytest.mark.parametrize(
-    ("app_env", "secure", "proxy_allow"),
-    [("production", True, ()), ("testing", False, ()), ("development", False, (ProxyRule(None, "*"),))],
+    ("app_env", "secure", "proxy_allow", "docs"),
+    [
+        ("production", True, (), False),
+        ("testing", False, (), False),
+        ("development", False, (ProxyRule(None, "*"),), True),
+    ],
 )
-def test_development_alone_is_lenient(app_env, secure, proxy_allow):
+def test_development_alone_is_lenient(app_env, secure, proxy_allow, docs):
     """Over plain http on localhost a Secure cookie would be lost."""
     settings = from_environ({**REQUIRED, "APP_ENV": app_env})
 
-    assert (settings.token_cookie_secure, settings.proxy_allow) == (secure, proxy_allow)
+    assert (settings.token_cookie_secure, settings.proxy_allow, settings.docs) == (secure, proxy_allow, docs)
 
 
 def test_what_is_not_said_follows_what_is():

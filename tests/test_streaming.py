@@ -209,7 +209,7 @@ def test_chunks_go_out_as_chunks_and_trailers_do_not(server, backend):
 
 
 def test_many_streams_leave_the_other_routes_their_threads(backend):
-    """Four threads: three streams stand still, a fourth is refused at once, and the rest of the service answers."""
+    """Five threads: three streams stand still, a fourth is refused at once, and the rest of the service answers."""
     going_on = threading.Event()
 
     def stand_still(connection: socket.socket) -> None:
@@ -219,7 +219,7 @@ def test_many_streams_leave_the_other_routes_their_threads(backend):
 
     backend.script("GET /still", stand_still)
     backend.answer("GET /api/vehicles", json=[])
-    with Server({"API_BASE_URL": backend.url, "PROXY_ALLOW": "*", "THREADS": "4"}) as server:
+    with Server({"API_BASE_URL": backend.url, "PROXY_ALLOW": "*", "THREADS": "5"}) as server:
         streams = [connect(server, b"GET /api/proxy/still HTTP/1.1\r\n\r\n") for _ in range(3)]
         for stream in streams:
             stream.recv(15)

@@ -106,7 +106,10 @@ def update_password() -> Response:
 @public
 def request_password_reset() -> Response:
     """The same answer whether or not the account exists; the backend sends the mail."""
-    reply = bff_fetch("POST", "/api/auth/forgotpassword", body=json_body())
+    body = json_body()
+    if not isinstance(body.fields.get("email", ""), str):  # a 500 of the backend's, with its words for programmers
+        raise BadRequest("the address is not text", message="Email inválido")
+    reply = bff_fetch("POST", "/api/auth/forgotpassword", body=body)
     return relay(reply, otherwise="Error al procesar la solicitud")
 
 

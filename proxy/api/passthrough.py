@@ -1,7 +1,6 @@
 """/api/proxy/*: an allow-listed path of the backend, streamed through both ways."""
 
 import hashlib
-import threading
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NoReturn
@@ -16,12 +15,11 @@ from werkzeug.routing import BaseConverter, Rule
 from config import Settings
 from proxy import headers
 from proxy.allowlist import AllowList, leads_to_credentials, require_one_meaning
-from proxy.errors import BackendSaturated, BadRequest, NotFound
-from proxy.fetch import asker, group, hooked, is_answered_for_all, start_at_the_backend
+from proxy.errors import BadRequest, NotFound
+from proxy.fetch import asker, group, hooked, is_answered_for_all, keep_slot, start_at_the_backend
 from proxy.hooks import Outgoing
-from proxy.metrics import Metrics
 from proxy.streams import RequestBody, ResponseBody
-from proxy.upstream import Upstream, has_body
+from proxy.upstream import Upstream, Watch, has_body
 from raw_path import raw_target
 
 if TYPE_CHECKING:
@@ -32,18 +30,14 @@ _NEVER = frozenset({"TRACE", "CONNECT"})
 
 
 class Passthrough:
-    """What the route needs: the backend, the allow-list, and the slots for streams.
+    """What the route needs: the backend, the allow-list, and a name by which to see a loop."""
 
-    A stream holds a thread for as long as it lasts. A quarter of them is kept for the other routes.
-    """
-
-    def __init__(self, base_url: str, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, base_url: str, settings: Settings, upstream: Upstream) -> None:
         self.base_url = base_url
         self.base_path = urlsplit(base_url).path
-        self.upstream = Upstream(base_url, settings, metrics.backend_connections.inc)
+        self.upstream = upstream
         self.allow = AllowList(settings.proxy_allow)
         self.max_content_length = settings.proxy_max_content_length
-        self.slots = threading.BoundedSemaphore(max(1, settings.threads * 3 // 4))
         # The same in every process and instance before one backend, so that a loop through several is seen too.
         self.pseudonym = f"bff-{hashlib.sha256(base_url.encode()).hexdigest()[:12]}"
 
@@ -71,11 +65,14 @@ class _Streamed(Response):
             raise
 
 
-def init_app(app: Flask, settings: Settings) -> None:
+def init_app(app: Flask, settings: Settings, watch: Watch) -> None:
     """Serve the route, if PROXY_ALLOW names anything; it takes any method, so it is no blueprint's."""
-    if settings.proxy_base_url is None or not settings.proxy_allow:
+    base_url = settings.proxy_base_url
+    if base_url is None or not settings.proxy_allow:
         return
-    app.extensions["passthrough"] = Passthrough(settings.proxy_base_url, settings, app.extensions["metrics"])
+    is_the_same = base_url == settings.api_base_url  # one backend, one breaker
+    upstream = app.extensions["upstream"] if is_the_same else Upstream(base_url, settings, watch)
+    app.extensions["passthrough"] = Passthrough(base_url, settings, upstream)
     app.url_map.converters["rest"] = _Rest
     app.url_map.add(Rule(f"{PREFIX}/<rest:path>", endpoint="passthrough"))
     app.view_functions["passthrough"] = forward
@@ -91,14 +88,8 @@ def forward(**_decoded: str) -> Response:
     body = _body(passthrough)
     if body:
         g.request_body = body
-    if not passthrough.slots.acquire(blocking=False):
-        raise BackendSaturated("every slot for a stream is taken")
-    try:
-        response = _response(passthrough, _send(passthrough, f"/{path}{query}", body))
-    except BaseException:
-        passthrough.slots.release()
-        raise
-    response.call_on_close(passthrough.slots.release)
+    response = _response(passthrough, _send(passthrough, f"/{path}{query}", body))
+    response.call_on_close(keep_slot())
     return response
 
 
@@ -149,9 +140,9 @@ def _body(passthrough: Passthrough) -> RequestBody | None:
 def _send(passthrough: Passthrough, target: str, body: RequestBody | None) -> requests.Response:
     fields = headers.outgoing_all(request.headers, asker(), g.token, passthrough.pseudonym)
     outgoing = hooked(Outgoing(group(), request.method, target, fields, body, g.token))
-    start_at_the_backend()
-    reply = passthrough.upstream.send(
-        outgoing.method, outgoing.target, outgoing.headers, outgoing.body, bounds_body=False
+    left = start_at_the_backend()
+    reply = g.reply = passthrough.upstream.send(
+        outgoing.method, outgoing.target, outgoing.headers, outgoing.body, deadline=left, bounds_body=False
     )
     g.backend_ended = time.monotonic()
     return reply
@@ -165,5 +156,4 @@ def _response(passthrough: Passthrough, reply: requests.Response) -> Response:
     if request.headers.get("Sec-Fetch-Dest") == "document":
         # Opened as a page, it would be there after logout: sandboxed, it has no origin that Clear-Site-Data could name.
         response.headers["Cache-Control"] = "no-store"
-    response.call_on_close(reply.close)
     return response

@@ -22,7 +22,7 @@ def test_it_is_ready_while_the_backend_answers_at_all(anonymous, backend):
     """With what status does not matter: the backend told us nothing here, so it is 404."""
     response = anonymous.get("/readyz")
 
-    assert (response.status_code, response.json) == (200, {"status": "ok"})
+    assert (response.status_code, response.json) == (200, {"status": "ok", "breaker": "closed"})
     assert [request.method for request in backend.requests] == ["HEAD"]
 
 

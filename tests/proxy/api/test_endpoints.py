@@ -252,7 +252,7 @@ def test_the_service_has_these_endpoints_and_no_others(client):
     names = ("alias", "user_id", "route_id", "refuel_id", "record_id", "expense_id", "reset_token")
     shapes = {rule.replace(f"<{name}>", "{}") for rule in rules for name in names if f"<{name}>" in rule}
     shapes |= {rule for rule in rules if "<" not in rule}
-    ours = {"GET /healthz", "GET /readyz", "GET /metrics", "GET /api/auth/session"}
+    ours = {"GET /healthz", "GET /readyz", "GET /metrics", "GET /api/auth/session", "GET /api/openapi.json"}
 
     assert shapes == {f"{endpoint.method} {endpoint.path}" for endpoint in ENDPOINTS} | ours
     assert [endpoint.number for endpoint in ENDPOINTS] == list(range(1, 50))
