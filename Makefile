@@ -13,7 +13,7 @@ export PIP_ONLY_BINARY
 LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-build \
 	--custom-compile-command "make lock" $(UPGRADE)
 
-.PHONY: help run doctor test attack fuzz incidents cluster deploy-check browser bench-stream bench-overhead bench-scaling check audit lock install install-dev install-node sandbox walkthrough clean
+.PHONY: help run doctor test attack fuzz incidents cluster deploy-check browser web openapi faults bench-faults soak bench-stream bench-overhead bench-scaling check audit lock install install-dev install-node sandbox walkthrough clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -39,6 +39,12 @@ incidents: install-dev ## what operators see of what goes wrong, provoked for re
 deploy-check: install-dev $(VENV)/deploy/installed tests/deploy/node_modules ## what is shipped for deploying, in front of real instances
 	@$(BIN)/pytest tests/deploy/origin.py tests/deploy/tools.py tests/deploy/image.py
 
+web: install-dev tests/web/node_modules ## the sandbox's front end in a real browser (needs Node.js, Chromium); PORTRAITS=1 takes its pictures
+	@$(BIN)/pytest tests/web/front_end.py
+
+openapi: install-dev $(VENV)/openapi/installed tests/browser/node_modules ## the document against a live service, the explorer in a browser (needs Node.js, Chromium)
+	@$(BIN)/pytest tests/openapi/conformance.py tests/openapi/explorer.py tests/openapi/viewer.py
+
 fuzz: $(VENV)/fuzz/installed ## ten minutes of coverage-guided fuzzing of what reads requests and replies
 	@$(VENV)/fuzz/bin/python -m tests.fuzz.run 600
 
@@ -47,6 +53,15 @@ cluster: install-dev ## two instances, Redis and HAProxy, and what they do toget
 
 browser: install-dev tests/browser/node_modules examples/nextjs-auth/node_modules ## the Next.js example in a real browser (needs Node.js and Chromium)
 	@$(BIN)/pytest tests/browser/nextjs_auth.py
+
+bench-faults: install-dev ## a backend that misbehaves in every way, promise by promise; written to bench/RESULTS.md (needs haproxy)
+	@$(BIN)/python -m bench.faults
+
+faults: install-dev ## the same in less than three minutes, written nowhere (needs haproxy)
+	@$(BIN)/python -m bench.faults --short
+
+soak: install-dev ## half an hour of mixed load and faults: do the workers grow?; written to bench/RESULTS.md
+	@$(BIN)/python -m bench.soak
 
 bench-stream: install-dev ## what streams cost; written to bench/RESULTS.md
 	@$(BIN)/python -m bench.stream
@@ -69,6 +84,7 @@ lock: install-dev ## requirements*.txt anew, from requirements*.in
 	@$(LOCK) requirements.in -o requirements.txt >/dev/null
 	@$(LOCK) requirements-otel.in -o requirements-otel.txt >/dev/null
 	@$(LOCK) requirements-dev.in -o requirements-dev.txt >/dev/null
+	@$(LOCK) tests/openapi/requirements.in -o tests/openapi/requirements.txt >/dev/null
 
 walkthrough: install-dev ## the README's curl commands against a live `make run`, answers compared, twice
 	@$(BIN)/python -m tests.walkthrough
@@ -97,6 +113,11 @@ $(BIN)/pip:
 $(VENV)/deploy/installed: tests/deploy/requirements.txt
 	@$(PYTHON) -m venv $(VENV)/deploy
 	@$(VENV)/deploy/bin/pip install -q --require-hashes -r tests/deploy/requirements.txt
+	@touch $@
+
+$(VENV)/openapi/installed: tests/openapi/requirements.txt
+	@$(PYTHON) -m venv $(VENV)/openapi
+	@$(VENV)/openapi/bin/pip install -q --require-hashes -r tests/openapi/requirements.txt
 	@touch $@
 
 $(VENV)/fuzz/installed: requirements.txt

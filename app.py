@@ -75,6 +75,7 @@ class _Json(DefaultJSONProvider):
 def _with_sandbox(app: Flask, settings: Settings) -> Settings:
     """Settings whose backend is the sandbox, served on a free port of loopback for as long as this process lives."""
     import sandbox  # noqa: PLC0415 - development only: production has no use for it
+    from sandbox import web  # noqa: PLC0415
 
     try:
         url = sandbox.start(SANDBOX_DATABASE).url
@@ -82,6 +83,7 @@ def _with_sandbox(app: Flask, settings: Settings) -> Settings:
         raise SettingsError(
             f"The sandbox cannot use {SANDBOX_DATABASE} ({error}): remove it, or set API_BASE_URL"
         ) from error
+    web.init_app(app)
     app.extensions["welcome"] += "\n" + _demonstration(settings.port, sandbox.DEMO_ACCOUNTS)
     return replace(settings, api_base_url=url, proxy_base_url=settings.proxy_base_url or url)
 

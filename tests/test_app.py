@@ -13,6 +13,15 @@ def development(tmp_path, monkeypatch):
     return app.create_app(Settings(app_env="development", token_cookie_secure=False, port=8123))
 
 
+def test_the_sandbox_comes_with_its_page(development):
+    """At the address that the greeting prints."""
+    browser = development.test_client()
+
+    assert browser.get("/").mimetype == "text/html"
+    assert browser.get("/web/js/main.js").status_code == 200
+    assert browser.get("/nothing").json == {"error": "No encontrado"}
+
+
 def test_development_without_a_backend_uses_the_sandbox(development):
     """The demo account signs in, and its vehicles are there."""
     browser = development.test_client()
