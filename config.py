@@ -12,7 +12,7 @@ from typing import Any
 from dotenv import dotenv_values
 
 import setting_types as types
-from setting_types import AppEnv, LogLevel, ProxyRule, SameSite, Secret, TokenSource
+from setting_types import AppEnv, BackendTransport, LogLevel, ProxyRule, SameSite, Secret, TokenSource
 
 AUTH_SECRETS = ("AUTH_SECRET_3", "AUTH_SECRET_2", "AUTH_SECRET_1", "AUTH_SECRET", "NEXTAUTH_SECRET")
 
@@ -59,6 +59,7 @@ class Settings:
     web_concurrency: int = field(default_factory=_usable_cpus, metadata=_takes(types.few))
     threads: int = field(default=512, metadata=_takes(types.few))
     backend_ca_bundle: str | None = field(default=None, metadata=_takes(types.ca_bundle))
+    backend_transport: BackendTransport = field(default="lean", metadata=_takes(types.backend_transport))
 
     token_cookie_name: str = field(default="token", metadata=_takes(types.cookie_name))
     token_cookie_samesite: SameSite = field(default="Strict", metadata=_takes(types.same_site))

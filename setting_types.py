@@ -19,6 +19,7 @@ import yaml
 
 AppEnv = Literal["production", "development", "testing"]
 TokenSource = Literal["cookie", "nextauth"]
+BackendTransport = Literal["lean", "urllib3"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 SameSite = Literal["Strict", "Lax", "None"]
 
@@ -80,6 +81,14 @@ def token_source(text: str) -> TokenSource:
         case "cookie" | "nextauth":
             return text
     raise ValueError("cookie or nextauth")
+
+
+def backend_transport(text: str) -> BackendTransport:
+    """What speaks HTTP to the backend, below requests."""
+    match text:
+        case "lean" | "urllib3":
+            return text
+    raise ValueError("lean or urllib3")
 
 
 def log_level(text: str) -> LogLevel:

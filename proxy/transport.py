@@ -6,19 +6,22 @@ What must not happen between users and a backend is switched off here, at docume
 
 import http.client
 import io
+import re
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import Any, cast
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.cookies import RequestsCookieJar
+from requests.structures import CaseInsensitiveDict
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
@@ -26,8 +29,9 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 from proxy.connect import open_socket
 
 # Of a streamed request body: gunicorn waits until a piece is full, so a small one leaves early.
-_PIECE_BYTES = 8 * 1024
-_DISTRUST_SECONDS = 60.0
+PIECE_BYTES = 8 * 1024
+_LENGTH = re.compile(r"[0-9]{1,18}")
+DISTRUST_SECONDS = 60.0
 
 
 @dataclass(slots=True)
@@ -69,6 +73,45 @@ class Exchange:
         return left
 
 
+class Fields(CaseInsensitiveDict[str]):
+    """Header fields, filled without the ceremony of `MutableMapping.update`."""
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        self._store = OrderedDict((name.lower(), (name, value)) for name, value in fields.items())
+
+    @classmethod
+    def of_pairs(cls, pairs: Iterable[tuple[str, str]]) -> "Fields":
+        """Of fields that may be there more than once (RFC 9110 §5.3)."""
+        fields = cls({})
+        for name, value in pairs:
+            before = fields._store.get(name.lower())
+            fields._store[name.lower()] = (name, f"{before[1]}, {value}" if before else value)
+        return fields
+
+
+class Prepared(requests.PreparedRequest):
+    """A request filled by hand: `prepare` would repair the URL, and add cookies and credentials.
+
+    Args:
+        method: In capitals.
+        url: Where it goes; only its host is used.
+        headers: All fields but those of the framing.
+        body: Bytes, or what has `read` and `length`.
+        exchange: What it is part of.
+    """
+
+    def __init__(self, method: str, url: str, headers: Mapping[str, str], body: Any, exchange: Exchange) -> None:
+        self.method = method
+        self.url = url
+        self.headers: Fields = Fields(headers)  # type: ignore[assignment]  # bytes are for those who prepare
+        self.body = body
+        self.is_chunked = body is not None and not isinstance(body, bytes) and body.length is None
+        self.hooks = {"response": []}
+        self._cookies = None
+        self._body_position = None
+        self.exchange = exchange
+
+
 current_exchange: ContextVar[Exchange] = ContextVar("current_exchange")
 
 
@@ -103,11 +146,26 @@ class Adapter(HTTPAdapter):
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
         """Build the pool (called by HTTPAdapter)."""
-        super().init_poolmanager(connections, maxsize, block, ssl_context=self._tls, blocksize=_PIECE_BYTES, **options)
+        super().init_poolmanager(connections, maxsize, block, ssl_context=self._tls, blocksize=PIECE_BYTES, **options)
         self.poolmanager.pool_classes_by_scheme = {
             "http": partial(_Pool, self._idle_timeout),  # type: ignore[dict-item]  # it is called, no more
             "https": partial(_TlsPool, self._idle_timeout),  # type: ignore[dict-item]
         }
+
+    def send(self, request: requests.PreparedRequest, *arguments: Any, **options: Any) -> requests.Response:
+        """Send a request, and read the head of the reply (called by `requests.Session`).
+
+        Raises:
+            requests.RequestException: The network failed, or what came is no reply.
+            UnsoundFraming: There is doubt where the body ends.
+        """
+        token = current_exchange.set(cast("Prepared", request).exchange)
+        try:
+            reply = super().send(request, *arguments, **options)
+        finally:
+            current_exchange.reset(token)
+        _require_sound_framing(reply)
+        return reply
 
     def cert_verify(self, *args: Any) -> None:
         """Nothing: the context has its authorities; requests would put certifi's in the place of the system's."""
@@ -189,7 +247,7 @@ class _BoundedReader(io.RawIOBase):
         super().close()
 
 
-class _Connection(HTTPConnection):
+class HostConnection(HTTPConnection):
     """A connection that sends the request target as it is: urllib3 makes `%2f` into `%2F`, and `%zz` into `%25zz`."""
 
     response_class = _Response
@@ -233,7 +291,9 @@ class _Connection(HTTPConnection):
         return request.encode("latin-1")
 
 
-class _TlsConnection(_Connection, HTTPSConnection):
+class HostTlsConnection(HostConnection, HTTPSConnection):
+    """The same over TLS."""
+
     @property
     def is_connected(self) -> bool:
         """Whether the connection may be used again (urllib3): not while OpenSSL holds bytes that nobody asked for.
@@ -241,6 +301,10 @@ class _TlsConnection(_Connection, HTTPSConnection):
         urllib3 looks at the socket alone; a surplus response in the same TLS record would be the next user's.
         """
         return super().is_connected and not (isinstance(self.sock, ssl.SSLSocket) and self.sock.pending())
+
+
+class UnsoundFraming(http.client.HTTPException):
+    """There is doubt where the body of a reply ends."""
 
 
 class _Fresh(HTTPConnectionPool):
@@ -258,14 +322,14 @@ class _Fresh(HTTPConnectionPool):
     def _get_conn(self, timeout: float | None = None) -> Any:
         exchange, now = current_exchange.get(), time.monotonic()
         if exchange.wants_fresh:
-            self._closes_early_until = now + _DISTRUST_SECONDS
+            self._closes_early_until = now + DISTRUST_SECONDS
         if exchange.wants_fresh or (now < self._closes_early_until and not exchange.is_idempotent):
             return self._new_conn()
         connection: Any = super()._get_conn(timeout)
         if connection.idle_since is not None:
             seconds = now - connection.idle_since
             if connection.sock is None and seconds < self._idle_timeout:  # urllib3 has seen that it is closed
-                self._closes_early_until = now + _DISTRUST_SECONDS
+                self._closes_early_until = now + DISTRUST_SECONDS
             elif seconds > self._idle_timeout:
                 connection.close()
         return connection
@@ -277,8 +341,29 @@ class _Fresh(HTTPConnectionPool):
 
 
 class _Pool(_Fresh):
-    ConnectionCls = _Connection
+    ConnectionCls = HostConnection
 
 
 class _TlsPool(_Fresh, HTTPSConnectionPool):
-    ConnectionCls = _TlsConnection
+    ConnectionCls = HostTlsConnection
+
+
+def _require_sound_framing(reply: requests.Response) -> None:
+    """Leave no doubt where the body ends (RFC 9112 §6.3): what we made of it, whoever reads our response must too.
+
+    Raises:
+        UnsoundFraming: A transfer coding but `chunked`, or lengths that differ or are none.
+    """
+    fields = reply.raw.headers
+    codings = [value.strip().lower() for value in fields.getlist("Transfer-Encoding")]
+    lengths = {value.strip() for line in fields.getlist("Content-Length") for value in line.split(",")}
+    if codings:
+        is_sound = codings == ["chunked"]
+        fields.discard("Content-Length")
+    else:
+        is_sound = len(lengths) <= 1 and all(map(_LENGTH.fullmatch, lengths))
+        if is_sound and lengths:
+            fields["Content-Length"] = lengths.pop()
+    if not is_sound:
+        reply.close()
+        raise UnsoundFraming

@@ -16,21 +16,22 @@ from typing import Protocol
 
 import requests
 import urllib3
-from requests.structures import CaseInsensitiveDict
+from requests.adapters import BaseAdapter
 from urllib3.exceptions import HTTPError
 from urllib3.util import SKIP_HEADER
 
 from config import Settings
 from proxy.breaker import Breaker, RetryBudget, State
 from proxy.errors import BackendInvalid, BackendTimeout, BackendUnreachable, BadRequest, BffError
-from proxy.transport import Adapter, Exchange, Session, current_exchange
+from proxy.transport import Adapter, Exchange, Prepared, Session
+from proxy.wire import LeanAdapter, connections
 
 # RFC 9112 §3.2.1: behind anything but a slash, `http://api` + `@evil.example/` is another host; and neither blanks nor
 # control characters fit into a request line.
 _TARGET = re.compile(r"/[^\x00-\x20\x7f]*")
 _LONGEST_REPLY = 64 * 2**20  # where it is read whole: no list of JSON is as long, and the memory is everybody's
-_LENGTH = re.compile(r"[0-9]{1,18}")
 _IDEMPOTENT = frozenset("GET HEAD OPTIONS PUT DELETE".split())  # RFC 9110 §9.2.2
+_BODYLESS = frozenset("GET HEAD OPTIONS DELETE".split())  # where none is expected, and none need be announced
 _LONGEST_BACKOFF_SECONDS = 0.025
 _BREAKER_PAUSE_SECONDS = 0.5
 _NOT_HTTP = (http.client.HTTPException, urllib3.exceptions.InvalidHeader)
@@ -82,8 +83,11 @@ class Upstream:
         self._session = Session()
         self._session.mount(self._base_url + "/", self._adapter(settings))
 
-    def _adapter(self, settings: Settings) -> Adapter:
-        return Adapter(settings.threads, _tls_context(self._base_url, settings), settings.pool_idle_timeout)
+    def _adapter(self, settings: Settings) -> BaseAdapter:
+        tls = _tls_context(self._base_url, settings)
+        if settings.backend_transport == "urllib3":
+            return Adapter(settings.threads, tls, settings.pool_idle_timeout)
+        return LeanAdapter(connections(self._base_url, tls), settings.threads, settings.pool_idle_timeout)
 
     def send(
         self,
@@ -126,7 +130,7 @@ class Upstream:
             raise BadRequest("the request target cannot stand in a request line")
         most_bytes = self._longest_reply if bounds_body else math.inf
         exchange = self._exchange(method, target, deadline or self._deadline, most_bytes)
-        prepared = _prepare(method, self._base_url + target, headers, body)
+        prepared = _prepare(method, self._base_url + target, headers, body, exchange)
         self.breaker.admit()
         self._budget.add_request()
         try:
@@ -145,9 +149,10 @@ class Upstream:
 
     def is_reachable(self, deadline: float) -> bool:
         """Whether the backend answers at all within `deadline` seconds; with what status, or to users, is not asked."""
-        prepared = _prepare("HEAD", self._base_url + "/", {"Connection": "close"}, None)
+        exchange = self._exchange("HEAD", "/", deadline, self._longest_reply)
+        prepared = _prepare("HEAD", self._base_url + "/", {"Connection": "close"}, None, exchange)
         try:
-            self._ask(prepared, self._exchange("HEAD", "/", deadline, self._longest_reply)).close()
+            self._ask(prepared, exchange).close()
         except BffError:
             return False
         return True
@@ -184,22 +189,17 @@ class Upstream:
 
     def _ask(self, prepared: requests.PreparedRequest, exchange: Exchange) -> requests.Response:
         """Send it once."""
-        token = current_exchange.set(exchange)
         try:
             left = exchange.seconds_left()
-            reply = self._session.send(
+            return self._session.send(
                 prepared,
                 stream=True,
                 timeout=(min(self._connect_timeout, left), min(self._read_timeout, left)),
                 allow_redirects=False,
                 proxies={},
             )
-        except (requests.RequestException, HTTPError, TimeoutError) as error:
+        except (OSError, HTTPError, http.client.HTTPException) as error:  # of requests, urllib3 and the two below
             raise _translate(error) from error
-        finally:
-            current_exchange.reset(token)
-        _require_sound_framing(reply)
-        return reply
 
 
 def read_body(reply: requests.Response) -> bytes:
@@ -242,32 +242,12 @@ def _reading(reply: requests.Response) -> Iterator[None]:
     """Make what fails while a body is read one of ours."""
     try:
         yield
-    except (HTTPError, ValueError, OverflowError, MemoryError) as error:  # the latter for lengths beyond any sense
+    # The last two for lengths beyond any sense.
+    except (HTTPError, http.client.HTTPException, OSError, ValueError, OverflowError, MemoryError) as error:
         reply.close()
         if _is_timeout(error):
             raise BackendTimeout("the body did not end in time") from error
         raise BackendInvalid(f"the body was cut short: {type(error).__name__}") from error
-
-
-def _require_sound_framing(reply: requests.Response) -> None:
-    """Leave no doubt where the body ends (RFC 9112 §6.3): what we made of it, whoever reads our response must too.
-
-    Raises:
-        BackendInvalid: A transfer coding but `chunked`, or lengths that differ or are none.
-    """
-    fields = reply.raw.headers
-    codings = [value.strip().lower() for value in fields.getlist("Transfer-Encoding")]
-    lengths = {value.strip() for line in fields.getlist("Content-Length") for value in line.split(",")}
-    if codings:
-        is_sound = codings == ["chunked"]
-        fields.discard("Content-Length")
-    else:
-        is_sound = len(lengths) <= 1 and all(map(_LENGTH.fullmatch, lengths))
-        if is_sound and lengths:
-            fields["Content-Length"] = lengths.pop()
-    if not is_sound:
-        reply.close()
-        raise BackendInvalid("the end of the body is in doubt")
 
 
 def _tls_context(base_url: str, settings: Settings) -> ssl.SSLContext | None:
@@ -277,18 +257,18 @@ def _tls_context(base_url: str, settings: Settings) -> ssl.SSLContext | None:
     return ssl.create_default_context(cafile=settings.backend_ca_bundle)
 
 
-def _prepare(method: str, url: str, headers: Mapping[str, str], body: Body | None) -> requests.PreparedRequest:
-    """Fill the request by hand: `PreparedRequest.prepare` repairs the URL, and adds cookies and credentials."""
-    prepared = requests.PreparedRequest()
-    prepared.method = method
-    prepared.url = url
-    prepared.headers = CaseInsensitiveDict(headers)
+def _prepare(
+    method: str, url: str, headers: Mapping[str, str], body: Body | None, exchange: Exchange
+) -> requests.PreparedRequest:
+    prepared = Prepared(method, url, headers, body, exchange)
     # Left alone, urllib3 names itself where the browser named nothing.
     prepared.headers.setdefault("User-Agent", SKIP_HEADER)
     prepared.headers.setdefault("Accept-Encoding", SKIP_HEADER)
     prepared.headers.pop("Transfer-Encoding", None)  # a hook's, perhaps: the framing is ours
-    prepared.body = body  # type: ignore[assignment]  # requests takes whatever has a `read`
-    length = len(body) if isinstance(body, bytes) else body and body.length
+    if body is None:
+        length = None if method in _BODYLESS else 0  # RFC 9110 §8.6
+    else:
+        length = len(body) if isinstance(body, bytes) else body.length
     if length is not None:
         prepared.headers["Content-Length"] = str(length)
     return prepared

@@ -45,7 +45,8 @@ MAY_IMPORT = {
     "proxy.slots": {"proxy", "proxy.errors"},
     "proxy.connect": set(),
     "proxy.transport": BOTTOM | {"proxy.connect"},
-    "proxy.upstream": BOTTOM | {"proxy.transport", "proxy.breaker"},
+    "proxy.wire": {"proxy", "proxy.transport"},
+    "proxy.upstream": BOTTOM | {"proxy.transport", "proxy.wire", "proxy.breaker"},
     "proxy.hooks": {"proxy.tokens", "proxy.upstream"},
     "hooks": {"proxy.hooks"},
     "proxy.nextauth": BOTTOM | {"proxy.tokens"},
@@ -139,7 +140,7 @@ def test_requests_is_used_by_upstream_and_its_transport_alone():
     knowing = {module_name(path) for path in SERVICE if uses(path, "requests") or uses(path, "urllib3")}
 
     by_type = {"proxy.fetch", "proxy.relay", "proxy.streams", "proxy.api.passthrough"}
-    assert knowing == by_type | {"proxy.transport", "proxy.upstream"}
+    assert knowing == by_type | {"proxy.transport", "proxy.wire", "proxy.upstream"}
     for name in ("fetch", "relay", "streams", "api/passthrough"):
         assert set(re.findall(r"requests\.(\w+)", (ROOT / f"proxy/{name}.py").read_text("utf-8"))) == {"Response"}
 
