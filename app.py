@@ -15,6 +15,7 @@ import config
 import proxy
 from client_address import ClientAddress
 from config import Settings, SettingsError
+from lean_flask import LeanFlask
 from proxy import logs
 from proxy.hooks import Hooks
 from raw_path import RawPath
@@ -38,7 +39,7 @@ def create_app(settings: Settings | None = None, hooks: Hooks | None = None) -> 
     """
     settings = settings or config.load()
     logs.configure(settings)
-    app = Flask("bff", static_folder=None)
+    app = LeanFlask("bff", static_folder=None)
     if settings.app_env == "production":
         app.debug = False  # whatever FLASK_DEBUG says
     app.extensions["welcome"] = f"KilomeTracker BFF: http://localhost:{settings.port}"

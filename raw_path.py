@@ -4,6 +4,7 @@ WSGI hands on a path that is already decoded (PEP 3333), in which `%2F` and `/` 
 be told from two segments. The servers we run under keep the request target beside it, so the raw path can be put back.
 """
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -11,6 +12,7 @@ from urllib.parse import quote
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+_PLAIN = re.compile("/[!-~]*")
 _PRINTABLE_ASCII = "".join(map(chr, range(0x21, 0x7F)))
 
 
@@ -32,6 +34,8 @@ class RawPath:
 def raw_path(environ: "WSGIEnvironment") -> str:
     """The path of the request target, as it came; a byte outside of printable ASCII is percent-encoded."""
     path = raw_target(environ).partition("?")[0]
+    if _PLAIN.fullmatch(path):
+        return path
     if "://" in path and not path.startswith("/"):  # absolute-form, RFC 9112 §3.2.2
         path = "/" + path.partition("://")[2].partition("/")[2]
     return quote(path.encode("latin-1"), safe=_PRINTABLE_ASCII)

@@ -17,7 +17,11 @@ from proxy.upstream import Watch
 
 log = structlog.get_logger()
 
-_FORWARDING_FIELDS = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host")
+_FORWARDING_FIELDS = {
+    "HTTP_X_FORWARDED_FOR": "X-Forwarded-For",
+    "HTTP_X_FORWARDED_PROTO": "X-Forwarded-Proto",
+    "HTTP_X_FORWARDED_HOST": "X-Forwarded-Host",
+}
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _TRACE_PARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")  # W3C Trace Context §3.2.2
 _SECRET_SEGMENT = re.compile(r"<\w*token>")
@@ -152,7 +156,7 @@ class _ForwardingFieldWarning:
             self._warn_of_any()
 
     def _warn_of_any(self) -> None:
-        sent = [name for name in _FORWARDING_FIELDS if name in request.headers]
+        sent = [name for variable, name in _FORWARDING_FIELDS.items() if variable in request.environ]
         if sent:
             self._said = True
             detail = f"{sent[0]} arrives and is ignored: set TRUSTED_PROXIES to the number of proxies in front"

@@ -4,12 +4,14 @@ import json
 import re
 import time
 from functools import partial
+from http import HTTPStatus
 
 import requests
 import structlog
 from flask import Flask, Response, current_app, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
+from lean_flask import LeanResponse
 from proxy import headers, strict_json
 from proxy.errors import BackendInvalid, BadRequest, BffError, MethodNotAllowed, NotFound, TooLarge
 from proxy.hooks import Hooks
@@ -43,15 +45,27 @@ def relay(reply: requests.Response, *, otherwise: str) -> Response:
         raise BackendInvalid(f"the backend answered {status}")
     if reply.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise BackendInvalid("the backend compresses though it was asked not to")
-    document = _document(body, may_be_empty=status == 204 or status >= 400)
-    if status >= 400:
-        response = jsonify(error=_message(document, status, otherwise))
-    else:
-        response = Response(body, mimetype="application/json")
-    response.status_code = status
-    response.headers.update(headers.incoming(reply.headers))
-    if not response.data:
+    try:
+        response = _error(body, status, otherwise) if status >= 400 else _success(body, status)
+    except ValueError as error:
+        raise BackendInvalid("the backend's body is not JSON") from error
+    if fields := headers.incoming(reply.headers):
+        response.headers.update(fields)
+    return response
+
+
+def _success(body: bytes, status: int) -> Response:
+    if body or status != HTTPStatus.NO_CONTENT:
+        strict_json.require(body)
+    response = LeanResponse(body, status, content_type="application/json")
+    if not body:
         del response.headers["Content-Type"]
+    return response
+
+
+def _error(body: bytes, status: int, otherwise: str) -> Response:
+    response = jsonify(error=_message(strict_json.parse(body) if body else None, status, otherwise))
+    response.status_code = status
     return response
 
 
@@ -95,15 +109,6 @@ def _run_hooks(hooks: Hooks, response: Response) -> Response:
         response.close()
         return _show(error) if isinstance(error, BffError) else _show_defect(error)
     return response
-
-
-def _document(body: bytes, *, may_be_empty: bool) -> object:
-    if may_be_empty and not body:
-        return None
-    try:
-        return strict_json.parse(body)
-    except ValueError as error:
-        raise BackendInvalid("the backend's body is not JSON") from error
 
 
 def _message(document: object, status: int, otherwise: str) -> str:

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -105,7 +106,14 @@ def parse_token(value: object) -> Token:
     Raises:
         NotSignedIn: It cannot stand behind `Authorization: Bearer`.
     """
-    if not isinstance(value, str) or not BEARER.fullmatch(value):
+    if not isinstance(value, str):
+        raise NotSignedIn("the token cookie cannot be a token")
+    return _parse(value)
+
+
+@lru_cache(maxsize=1024)  # a page asks a dozen times with the same
+def _parse(value: str) -> Token:
+    if not BEARER.fullmatch(value):
         raise NotSignedIn("the token cookie cannot be a token")
     claims = _claims(value)
     # RFC 7519 §4.1.4, read without the signature's key: a courtesy to the user, not a check. `id` is what backends of

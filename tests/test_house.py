@@ -53,7 +53,7 @@ MAY_IMPORT = {
     "proxy.allowlist": BOTTOM,
     "proxy.streams": PURE,
     "proxy.fetch": PURE | {"proxy.hooks", "proxy.slots"},
-    "proxy.relay": PURE | {"proxy.hooks"},
+    "proxy.relay": PURE | {"proxy.hooks", "lean_flask"},
     "proxy.security": BOTTOM | {"proxy.headers"},
     "proxy.metrics": {"proxy", "proxy.errors"},
     "proxy.logs": BOTTOM | {"proxy.stdout"},
@@ -74,7 +74,8 @@ MAY_IMPORT = {
         for name in "fetch relay security ratelimit observability telemetry metrics health nextauth hooks slots".split()
     }
     | {"proxy.api", "proxy.api.passthrough", "proxy.explorer"},
-    "app": BOTTOM | {"proxy", "proxy.logs", "proxy.hooks", "sandbox", "raw_path", "client_address"},
+    "lean_flask": set(),
+    "app": BOTTOM | {"lean_flask", "proxy", "proxy.logs", "proxy.hooks", "sandbox", "raw_path", "client_address"},
     "wsgi": {"app", "config", "hooks"},
     "serve": {"config"},
     "doctor": {"config", "checks"},
