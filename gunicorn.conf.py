@@ -34,7 +34,7 @@ from config import SettingsError, load
 from proxy import logs
 from proxy.metrics import retire
 from proxy.stdout import stdout
-from strict_worker import StrictWorker
+from strict_worker import QuietLogger, StrictWorker
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -75,6 +75,7 @@ control_socket_disable = True  # nobody needs to steer a running server through 
 forwarded_allow_ips = ""
 secure_scheme_headers: dict[str, str] = {}
 
+logger_class = QuietLogger
 logs.configure(settings)
 logconfig_dict = logs.of_libraries(settings)  # gunicorn's own lines like ours
 

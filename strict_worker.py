@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 from gunicorn import util
+from gunicorn.glogging import Logger
 from gunicorn.http import wsgi
 from gunicorn.http.body import ChunkedReader
 from gunicorn.http.errors import (
@@ -50,8 +51,19 @@ _LINGER_SECONDS = 0.3
 # stop before we close it, or a request could be under way on it just then. gunicorn would wait two seconds.
 _STOPPING_SECONDS = 6.0
 _SILENCE_SECONDS = 0.05
+# A connection keeps its thread while its next request follows so closely: so many connections at once (with more, their
+# threads would fight for Python's lock, and the slowest requests grow slower), and so many requests, then others' turn.
+_NEXT_REQUEST_MILLISECONDS = 50
+_MOST_STAYING = 8
+_MOST_IN_A_ROW = 50
 _CLIENT_ERRORS = {LimitRequestLine: 414, LimitRequestHeaders: 431}
 _SERVER_ERRORS = (ConfigurationProblem, InvalidResponseHeader, InvalidResponseHeaderName)
+
+
+class QuietLogger(Logger):
+    """gunicorn's, which with `logconfig_dict` would put a line for the access log together that nobody reads (7 %)."""
+
+    access_log_enabled = False
 
 
 class StrictWorker(gthread.ThreadWorker):
@@ -63,6 +75,7 @@ class StrictWorker(gthread.ThreadWorker):
         app = cast("Flask", self.wsgi)
         settings: Settings = app.extensions["settings"]
         self._metrics: Metrics = app.extensions["metrics"]
+        self._staying: set[_Connection] = set()
         self._longest_body = max(settings.max_content_length, settings.proxy_max_content_length)
         # It has no settings for these; each is looked up by name when it is needed.
         gthread.TConn = partial(_Connection, settings)
@@ -84,12 +97,30 @@ class StrictWorker(gthread.ThreadWorker):
                 listener.close()
 
     def handle(self, conn: Any) -> Any:
-        """Serve the next request of a connection, in a thread of the pool."""
-        conn.expect_head()
-        goes_on = super().handle(conn)
+        """Serve the next request of a connection, in a thread of the pool, and those that follow it closely.
+
+        gunicorn would hand the connection back to its one main thread behind each, and take another thread for the
+        next: under Python's lock, as much work as all of the application (docs/decisions/0011).
+        """
+        goes_on = self._handle_one(conn)
+        if goes_on is True and len(self._staying) < _MOST_STAYING:
+            self._staying.add(conn)
+            for _ in range(_MOST_IN_A_ROW):
+                if goes_on is not True or not self._has_more(conn):
+                    break
+                goes_on = self._handle_one(conn)
+            self._staying.discard(conn)
         if goes_on is False:
             conn.linger()
         return goes_on
+
+    def _handle_one(self, conn: "_Connection") -> Any:
+        conn.expect_head()
+        return super().handle(conn)
+
+    def _has_more(self, conn: "_Connection") -> bool:
+        """Whether the next request comes at once, and nobody else wants the thread."""
+        return self.alive and not self.tpool._work_queue.qsize() and conn.is_readable(_NEXT_REQUEST_MILLISECONDS)
 
     def handle_request(self, req: "Request", conn: Any) -> bool:
         """Serve a request whose head was understood, if no other server can have understood it in another way."""
@@ -150,7 +181,13 @@ class _Connection(gthread.TConn):
         if not self.initialized:
             super().init()
             self.parser.unreader = _Unreader(self.sock, self)
+            self._poll = select.poll()
+            self._poll.register(self.sock, select.POLLIN)
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(self._settings.read_timeout))
+
+    def is_readable(self, milliseconds: int) -> bool:
+        """Whether the browser sends something, or hangs up, within this time."""
+        return bool(self.parser.unreader.buf.getvalue()) or bool(self._poll.poll(milliseconds))
 
     def expect_head(self) -> None:
         """A head has READ_TIMEOUT from its first byte to its last."""
