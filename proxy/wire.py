@@ -34,7 +34,7 @@ from proxy.transport import (
 )
 
 _READ_BYTES = 256 * 1024
-_LONGEST_HEAD = 128 * 1024
+_LONGEST_HEAD = 64 * 1024  # as long as a line may be for `http.client`
 _LONGEST_LINE = 1024  # of a chunk's size, with its extensions
 _LONGEST_TRAILER = 64 * 1024
 _JOINED_BYTES = 64 * 1024  # a body so short leaves with the head, in one packet or some
@@ -279,13 +279,13 @@ class Connection:
 
     def _receive_head_text(self, exchange: Exchange) -> str:
         data = self.rest
-        while (end := data.find(b"\r\n\r\n")) < 0:
-            if len(data) > _LONGEST_HEAD:
-                raise NotHttp("the head is longer than it may be")
+        while (end := data.find(b"\r\n\r\n")) < 0 and len(data) <= _LONGEST_HEAD:
             more = self.receive(exchange)
             if not more:
                 raise NotHttp("the head was cut short") if data else ConnectionResetError("closed without a byte")
             data += more
+        if not 0 <= end <= _LONGEST_HEAD:
+            raise NotHttp("the head is longer than it may be")
         self.rest = data[end + 4 :]
         return data[: end + 4].decode("latin-1")
 

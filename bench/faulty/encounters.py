@@ -1,14 +1,15 @@
 """Scenes: requests that meet a fault, beside healthy ones; the row that comes of each."""
 
 import asyncio
+import http.client
 import random
 import time
 
-from bench.faulty.browser import ANONYMOUS, CREATE, HEALTH, LIST, PROXIED, PROXIED_POST, Browser
+from bench.faulty.browser import ANONYMOUS, CREATE, HEALTH, LIST, PROXIED, PROXIED_POST, Answer, Browser
 from bench.faulty.kinds import DOWN, RIGHT, UNRESOLVABLE, Fault
 from bench.faulty.load import AT_ONCE_SECONDS, HEALTHY, HONEST, Lag, Load, Tally, lag_watched, misdelivered, misuse, p99
 from bench.faulty.report import Row
-from bench.faulty.stand import DEADLINE, Bench
+from bench.faulty.stand import DEADLINE, METRICS_TOKEN, Bench
 
 GRACE = 0.25  # beyond the deadline, until a browser has read its error
 AT_PORT = (PROXIED, PROXIED_POST, HEALTH, ANONYMOUS)  # what is healthy while the other port is not
@@ -56,18 +57,31 @@ def require_quick_refusals(row: Row, tally: Tally, lag: Lag) -> None:
 
 
 async def recovery(port: int) -> float:
-    """Seconds until both ways to the backend are free: twenty connections in a row, so that each worker is asked."""
+    """Seconds until both ways to the backend are free, in each worker: none has a breaker that is open."""
     started = recovered = time.monotonic()
-    rightly = 0
-    while rightly < 20 and time.monotonic() - started < 10:
-        browser = Browser(port)
-        answers = [await browser.ask(LIST), await browser.ask(PROXIED)]
-        await browser.close()
-        rightly = rightly + 1 if all(answer.outcome == LIST.right for answer in answers) else 0
-        if rightly == 0:
-            recovered = answers[-1].at
-            await asyncio.sleep(0.02)
+    while time.monotonic() - started < 10:
+        answers = [answer for pair in await asyncio.gather(*(_both(port) for _ in range(8))) for answer in pair]
+        wrong = [answer.at for answer in answers if answer.outcome != LIST.right]
+        recovered = max([recovered, *wrong])
+        if not wrong and not await asyncio.to_thread(_breakers_open, port):
+            break
+        await asyncio.sleep(0.02)
     return recovered - started
+
+
+async def _both(port: int) -> list[Answer]:
+    browser = Browser(port)
+    answers = [await browser.ask(LIST), await browser.ask(PROXIED)]
+    await browser.close()
+    return answers
+
+
+def _breakers_open(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"})
+    text = connection.getresponse().read()
+    connection.close()
+    return b"\nbff_breakers_open 0.0\n" not in text
 
 
 async def close_idle(bench: Bench, port: int) -> Row:
