@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 
+_BODILESS = frozenset({*range(100, 200), 204, 205, 304})  # whose fields Werkzeug looks after
+
+
 class LeanResponse(Response):
     """A response whose body is there as a whole goes to the server as it is (4 %).
 
@@ -20,7 +23,7 @@ class LeanResponse(Response):
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Serve the response (PEP 3333)."""
         body = self.response
-        if not isinstance(body, list) or self._on_close or not 200 <= self.status_code < 300 or self.status_code == 204:
+        if not isinstance(body, list) or self._on_close or self.status_code in _BODILESS:
             return super().__call__(environ, start_response)
         fields = self.headers.to_wsgi_list()
         if "Content-Length" not in self.headers:

@@ -53,9 +53,11 @@ def watch(metrics: Metrics, backend: str) -> Watch:
 
 
 def _begin(metrics: Metrics) -> None:
-    g.started = time.monotonic()
-    offered = request.environ.get("HTTP_X_REQUEST_ID", "")
-    g.request_id = offered if _REQUEST_ID.fullmatch(offered) else f"{getrandbits(128):032x}"  # no secret
+    noted = vars(g._get_current_object())
+    noted["started"] = time.monotonic()
+    offered = request.environ.get("HTTP_X_REQUEST_ID")
+    is_usable = offered and _REQUEST_ID.fullmatch(offered)
+    noted["request_id"] = offered if is_usable else f"{getrandbits(128):032x}"  # no secret
     metrics.in_flight.inc()
 
 
@@ -148,7 +150,9 @@ class _ForwardingFieldWarning:
         self._said = False
 
     def __call__(self) -> None:
-        if self._said or request.blueprint == "health":  # probes come from next door
+        if self._said or (not self._trusted and _FORWARDING_FIELDS.keys().isdisjoint(request.environ)):
+            return
+        if request.blueprint == "health":  # probes come from next door
             return
         if self._trusted:
             self._warn_of_too_few()
@@ -157,10 +161,9 @@ class _ForwardingFieldWarning:
 
     def _warn_of_any(self) -> None:
         sent = [name for variable, name in _FORWARDING_FIELDS.items() if variable in request.environ]
-        if sent:
-            self._said = True
-            detail = f"{sent[0]} arrives and is ignored: set TRUSTED_PROXIES to the number of proxies in front"
-            log.warning("forwarding_field_ignored", detail=detail)
+        self._said = True
+        detail = f"{sent[0]} arrives and is ignored: set TRUSTED_PROXIES to the number of proxies in front"
+        log.warning("forwarding_field_ignored", detail=detail)
 
     def _warn_of_too_few(self) -> None:
         entries = len(request.headers.get("X-Forwarded-For", "").split(","))

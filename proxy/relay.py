@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 import requests
 import structlog
-from flask import Flask, Response, current_app, g, jsonify, request
+from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException
 
 from lean_flask import LeanResponse
@@ -64,9 +64,11 @@ def _success(body: bytes, status: int) -> Response:
 
 
 def _error(body: bytes, status: int, otherwise: str) -> Response:
-    response = jsonify(error=_message(strict_json.parse(body) if body else None, status, otherwise))
-    response.status_code = status
-    return response
+    return _json(status, error=_message(strict_json.parse(body) if body else None, status, otherwise))
+
+
+def _json(status: int, **fields: str) -> Response:
+    return LeanResponse(f"{current_app.json.dumps(fields)}\n", status, content_type="application/json")
 
 
 def without_token(response: Response) -> Response:
@@ -125,8 +127,7 @@ def _message(document: object, status: int, otherwise: str) -> str:
 
 def _show(error: BffError) -> Response:
     g.error_code, g.error_detail = error.code, str(error)
-    response = jsonify(error=error.message, **error.more)
-    response.status_code = error.status
+    response = _json(error.status, error=error.message, **error.more)
     response.headers["X-BFF-Error"] = error.code
     response.headers.update(error.headers)
     return response
