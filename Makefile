@@ -13,7 +13,7 @@ export PIP_ONLY_BINARY
 LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-build \
 	--custom-compile-command "make lock" $(UPGRADE)
 
-.PHONY: help run doctor test attack fuzz incidents cluster deploy-check browser web openapi faults bench-faults soak bench-stream bench-overhead bench-scaling check audit lock install install-dev install-node sandbox walkthrough clean
+.PHONY: help run doctor test attack fuzz incidents cluster deploy-check browser web openapi faults bench bench-quick bench-guard bench-faults soak bench-stream bench-overhead bench-scaling check audit lock install install-dev install-node sandbox walkthrough clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -54,6 +54,15 @@ cluster: install-dev ## two instances, Redis and HAProxy, and what they do toget
 browser: install-dev tests/browser/node_modules examples/nextjs-auth/node_modules ## the Next.js example in a real browser (needs Node.js and Chromium)
 	@$(BIN)/pytest tests/browser/nextjs_auth.py
 
+bench: install-dev bench/peers/node_modules ## ours against others, every bound; written to bench/RESULTS.md (needs wrk, nginx, Node.js)
+	@$(BIN)/python -m bench.compare
+
+bench-quick: install-dev bench/peers/node_modules ## the main four cases in two minutes, written nowhere (needs wrk, nginx, Node.js)
+	@$(BIN)/python -m bench.compare --quick
+
+bench-guard: install-dev ## has a request become more expensive than recorded? (needs wrk, nginx)
+	@$(BIN)/python -m bench.guard
+
 bench-faults: install-dev ## a backend that misbehaves in every way, promise by promise; written to bench/RESULTS.md (needs haproxy)
 	@$(BIN)/python -m bench.faults
 
@@ -66,7 +75,7 @@ soak: install-dev ## half an hour of mixed load and faults: do the workers grow?
 bench-stream: install-dev ## what streams cost; written to bench/RESULTS.md
 	@$(BIN)/python -m bench.stream
 
-bench-overhead: install-dev ## what the log and the metrics cost; written to bench/RESULTS.md
+bench-overhead: install-dev ## what the log and the metrics cost; written to bench/RESULTS.md (needs wrk, nginx)
 	@$(BIN)/python -m bench.overhead
 
 bench-scaling: install-dev ## how capacity, latency and memory grow with users (needs wrk, nginx)
