@@ -23,6 +23,7 @@ if not METRICS.name.startswith(_OWN_FOLDER):
 
 # ruff: noqa: E402
 import errno
+import resource
 import signal
 import socket
 import sys
@@ -54,6 +55,11 @@ bind = f"{'127.0.0.1' if settings.app_env == 'development' else '0.0.0.0'}:{sett
 workers = settings.web_concurrency
 worker_class = StrictWorker  # gthread: a thread waits for the backend; one with keep-alive, unlike the sync worker
 threads = settings.threads
+worker_connections = threads + 4096  # gunicorn's 1000, once they are taken, takes nobody: silent ones for READ_TIMEOUT
+# As nginx and Go do: with the usual 1024, a connection too many ends the worker (gunicorn's accept raises EMFILE).
+files, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+files = max(files, 65_536 if most_files == resource.RLIM_INFINITY else min(most_files, 65_536))
+resource.setrlimit(resource.RLIMIT_NOFILE, (files, most_files))
 
 # Made once, before the fork: what cannot start says so once, and each worker is smaller (3 of 21 MB). Connections,
 # threads and metrics' files come with a worker's first request. The sandbox's thread would not survive the fork.

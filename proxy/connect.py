@@ -27,17 +27,29 @@ class _Lookups:
         with self._lock:
             found = self._under_way.get((host, port))
             if found is None:
-                found = self._under_way[host, port] = Future()
-                threading.Thread(target=self._look_up, args=(host, port, found), daemon=True).start()
+                found = Future()
+                self._start(host, port, found)
+                self._under_way[host, port] = found
         return found.result(seconds)
+
+    def _start(self, host: str, port: int, found: "Future[list[_Address]]") -> None:
+        try:
+            threading.Thread(target=self._look_up, args=(host, port, found), daemon=True).start()
+        except RuntimeError as error:  # no more threads: nobody may wait for one that has not begun
+            raise OSError(str(error)) from error
 
     def _look_up(self, host: str, port: int, found: "Future[list[_Address]]") -> None:
         try:
             result = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except Exception as error:  # UnicodeError too, for a name that is none
+            self._forget(host, port)
             found.set_exception(error if isinstance(error, OSError) else OSError(type(error).__name__))
         else:
+            self._forget(host, port)
             found.set_result(result)
+
+    def _forget(self, host: str, port: int) -> None:
+        """Before what is found is known: whoever asks behind that asks anew."""
         with self._lock:
             del self._under_way[host, port]
 
@@ -64,15 +76,17 @@ def open_socket(host: str, port: int, seconds: float, options: Sequence[tuple[An
     addresses = _addresses(host, port, seconds)
     for count, (family, kind, protocol, _, address) in enumerate(addresses):
         left = give_up - time.monotonic()
-        sock = socket.socket(family, kind, protocol)
+        sock: socket.socket | None = None
         try:
+            sock = socket.socket(family, kind, protocol)  # fails for IPv6 where the system has none
             for option in options:
                 sock.setsockopt(*option)
             sock.settimeout(max(0.001, left / (len(addresses) - count)))
             sock.connect(address)
             sock.settimeout(max(0.001, give_up - time.monotonic()))
         except OSError:
-            sock.close()
+            if sock is not None:
+                sock.close()
             if count == len(addresses) - 1:
                 raise
         else:
@@ -83,5 +97,5 @@ def open_socket(host: str, port: int, seconds: float, options: Sequence[tuple[An
 def _addresses(host: str, port: int, seconds: float) -> list[_Address]:
     try:
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-    except socket.gaierror:
+    except (socket.gaierror, UnicodeError):
         return _lookups.find(host, port, seconds)

@@ -10,6 +10,7 @@ import structlog
 from flask import Flask, Request, Response, g, request
 
 from config import Settings
+from proxy.errors import BackendDown
 from proxy.logs import Pseudonyms
 from proxy.metrics import Metrics
 from proxy.tokens import Token
@@ -126,7 +127,7 @@ def _tell(metrics: Metrics, fields: dict[str, Any], noted: dict[str, Any]) -> No
     now = time.monotonic()
     seconds, backend_seconds = now - noted["started"], None
     fields["duration_ms"] = round(seconds * 1000, 1)
-    if "backend_started" in noted:
+    if "backend_started" in noted and fields["code"] != BackendDown.code:  # the breaker's refusal is no exchange
         backend_seconds = noted.get("backend_ended", now) - noted["backend_started"]
         fields["backend_ms"] = round(backend_seconds * 1000, 1)
     if "request_body" in noted:

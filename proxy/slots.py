@@ -13,11 +13,14 @@ class Slot:
     def __init__(self, slots: "Slots", route: str, waited: float) -> None:
         self._slots = slots
         self._route = route
+        self._is_taken = True
         self.waited = waited
 
     def give_back(self) -> None:
-        """Let another have it."""
-        self._slots.take_back(self._route)
+        """Let another have it; a second time (a hook closes a response, and so does the server) does nothing."""
+        if self._is_taken:
+            self._is_taken = False
+            self._slots.take_back(self._route)
 
 
 class Slots:

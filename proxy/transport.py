@@ -56,9 +56,9 @@ class Exchange:
     is_sent: bool = False
     has_begun: bool = False
 
-    def begin_again(self) -> None:
-        """Forget how far it has come, and stay away from idle connections: one has just turned out dead."""
-        self.wants_fresh = True
+    def begin_again(self, *, is_stale: bool) -> None:
+        """Forget how far it has come; stay away from idle connections, where one has just turned out dead."""
+        self.wants_fresh = is_stale
         self.is_connecting = self.is_fresh = self.is_sent = self.has_begun = False
 
     def seconds_left(self) -> float:

@@ -141,7 +141,7 @@ class Upstream:
                 raise
             _pause(exchange)
             self._watch.on_retry(why)
-            exchange.begin_again()
+            exchange.begin_again(is_stale=why == "stale")
             reply = self._send(prepared, exchange)
         if not bounds_body:
             exchange.deadline = math.inf

@@ -288,23 +288,27 @@ def _status_once_stopping(connection: http.client.HTTPConnection) -> int:
     return 200
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_as_many_requests_wait_at_once_as_there_are_threads(threads):
-    """THREADS; one worker here."""
+@pytest.mark.parametrize("slots", [1, 2])
+def test_as_many_requests_are_the_backends_at_once_as_there_are_slots(slots):
+    """BACKEND_MAX_REQUESTS; one worker here. There are threads for more: what is one too many is refused soon."""
     both = threading.Barrier(2)
 
     def wait_for_the_other(connection: socket.socket) -> None:
         with contextlib.suppress(threading.BrokenBarrierError):
-            both.wait(timeout=1 if threads == 1 else 10)
+            both.wait(timeout=1 if slots == 1 else 10)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
 
-    request = b"GET /api/dashboard HTTP/1.1\r\nHost: x\r\nCookie: token=a\r\nConnection: close\r\n\r\n"
-    with Backend() as backend, Server({"API_BASE_URL": backend.url, "THREADS": str(threads)}) as server:
+    request = b"GET /api/%b HTTP/1.1\r\nHost: x\r\nCookie: token=a\r\nConnection: close\r\n\r\n"
+    environ = {"THREADS": "4", "BACKEND_MAX_REQUESTS": str(slots)}
+    with Backend() as backend, Server({"API_BASE_URL": backend.url, **environ}) as server:
         backend.script("GET /api/dashboard", wait_for_the_other)
+        backend.script("GET /api/vehicles", wait_for_the_other)
         with ThreadPoolExecutor(2) as pool:
-            list(pool.map(lambda _: ask(server, request), range(2)))
+            answers = pool.map(lambda path: ask(server, request % path), [b"dashboard", b"vehicles"])
+            statuses = sorted(answer.split()[1] for answer in answers)
 
-    assert both.broken == (threads == 1)
+    assert statuses == ([b"200", b"503"] if slots == 1 else [b"200", b"200"])
+    assert both.broken == (slots == 1)
 
 
 def test_flask_run_serves_the_same_app():

@@ -3,11 +3,13 @@
 Run by `make incidents`, which shows the lines and samples.
 """
 
+import contextlib
 import http.client
 import socket
 import ssl
 import threading
-from functools import partial
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -102,7 +104,7 @@ def test_something_else_answers_in_the_backends_place():
     assert scene.lines(code="backend_invalid", detail="the backend's body is not JSON")
     assert scene.lines(code="backend_invalid", detail="the backend answered 302")
     [no_http] = scene.lines(code="backend_invalid", route="/api/refuels")
-    assert no_http["detail"].endswith("BadStatusLine")
+    assert no_http["detail"].endswith("NotHttp")
     [cut] = scene.lines(code="backend_invalid", route="/api/expenses")
     assert cut["detail"].startswith("the body was cut short")
     assert scene.count("bff_refusals_total", code="backend_invalid") == 4
@@ -252,29 +254,104 @@ def test_the_scraper_has_another_token():
     assert scene.count("bff_requests_total", route="/metrics", status="401") == 1
 
 
+def test_the_backend_closes_idle_connections():
+    """Sooner than POOL_IDLE_TIMEOUT: reads are sent again, and from then on writes get connections of their own."""
+    with Scene() as scene:
+        used: set[int] = set()
+
+        def answer_once(connection: socket.socket) -> None:
+            if connection.fileno() in used:  # as if it had been closed a moment ago
+                used.discard(connection.fileno())
+                connection.shutdown(socket.SHUT_RDWR)
+                return
+            used.add(connection.fileno())
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+        scene.backend.script("GET /api/vehicles", answer_once)
+        scene.backend.script("POST /api/maintenance", answer_once)
+        read = [scene.ask("GET", "/api/vehicles", token=TOKEN).status for _ in range(4)]
+        written = [scene.ask("POST", "/api/maintenance", {}, token=TOKEN).status for _ in range(4)]
+
+    assert (read, written) == ([200] * 4, [200] * 4)
+    again = scene.lines(route="/api/vehicles", retries=1)
+    assert len(again) == 3
+    assert {line["retries"] for line in scene.lines(route="/api/maintenance")} == {0}
+    assert scene.count("bff_retries_total", why="stale") == 3
+    assert scene.count("bff_backend_connections_opened_total") == 8  # for eight exchanges
+    assert scene.count("bff_refusals_total", code="backend_unreachable") == 0
+
+
+@contextlib.contextmanager
+def held(scene: Scene, count: int) -> Iterator[None]:
+    """The backend holds so many requests for /api/vehicles."""
+    arrived, end = threading.Barrier(count + 1), threading.Event()
+
+    def hold(connection: socket.socket) -> None:
+        arrived.wait(10)
+        end.wait(10)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]")
+
+    scene.backend.script("GET /api/vehicles", hold)
+    with ThreadPoolExecutor(count) as pool:
+        for _ in range(count):
+            pool.submit(scene.ask, "GET", "/api/vehicles", token=TOKEN)
+        try:
+            arrived.wait(10)
+            yield
+        finally:
+            end.set()
+
+
+def test_one_route_hangs():
+    """It has taken its three quarters of the slots: 503 there, and there alone, at once."""
+    with Scene(THREADS="5") as scene:
+        scene.backend.answer("GET /api/dashboard", json={})
+        with held(scene, 3):
+            same = [scene.ask("GET", "/api/vehicles", token=TOKEN).status for _ in range(3)]
+            others = [scene.ask("GET", path, token=TOKEN).status for path in ("/api/dashboard", "/healthz")]
+            at_the_backend = scene.now("bff_backend_requests_in_flight")
+            threads = scene.now("bff_threads")
+
+    assert (same, others) == ([503] * 3, [200, 200])
+    assert (at_the_backend, threads) == (3, 5)
+    refused = scene.lines(code="saturated")
+    assert {line["route"] for line in refused} == {"/api/vehicles"}
+    assert {line["detail"] for line in refused} == {"no slot, and the queue is full"}
+    assert not any("backend_ms" in line for line in refused)
+    assert min(line["duration_ms"] for line in refused) < 100
+    assert scene.count("bff_refusals_total", code="saturated") == 3
+    assert scene.count("bff_backend_seconds_count", route="/api/vehicles") == 3
+
+
+def test_every_slot_is_taken():
+    """All that needs the backend is a 503, after a short wait where there is a queue; the rest goes on."""
+    settings = {"THREADS": "8", "BACKEND_MAX_REQUESTS": "1", "BACKEND_QUEUE_TIMEOUT": "0.1"}
+    with Scene(**settings) as scene, held(scene, 1):
+        waited = scene.ask("GET", "/api/dashboard", token=TOKEN).status
+        own = [scene.ask("GET", path, token=TOKEN).status for path in ("/healthz", "/api/auth/session")]
+
+    assert (waited, own) == (503, [200, 200])
+    [line] = scene.lines(code="saturated")
+    assert (line["route"], line["detail"]) == ("/api/dashboard", "no slot in time")
+    assert line["duration_ms"] >= 100
+    assert scene.count("bff_backend_waits_total") == 0  # who has waited for nothing is not among them
+
+
 def test_every_thread_is_taken():
-    """Requests wait where nothing sees them: probes and scrapes get no answer either, and the time is in no line."""
-    with Scene(THREADS="2") as scene:
-        both, end = threading.Barrier(3), threading.Event()
-
-        def hold(connection: socket.socket) -> None:
-            both.wait(10)
-            end.wait(10)
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]")
-
-        scene.backend.script("GET /api/vehicles", hold)
-        ask = partial(scene.ask, "GET", "/api/vehicles", token=TOKEN)
-        held = [threading.Thread(target=ask) for _ in range(2)]
-        for thread in held:
-            thread.start()
-        both.wait(10)
+    """By slow browsers, for the backend leaves some: probes and scrapes get no answer, and no line has the wait."""
+    with Scene(THREADS="2", READ_TIMEOUT="2") as scene, contextlib.ExitStack() as browsers:
+        for _ in range(2):
+            browser = browsers.enter_context(socket.create_connection(("127.0.0.1", scene.server.port), timeout=20))
+            browser.sendall(b"POST /api/expenses HTTP/1.1\r\n" + JSON_HEAD + b"{")
         with pytest.raises(TimeoutError):
             scene.ask("GET", "/healthz", timeout=0.5)
-        end.set()
-        for thread in held:
-            thread.join()
+        after = scene.ask("GET", "/healthz").status
 
+    assert after == 200
     [started] = scene.lines("started")
     assert (started["workers"], started["threads"]) == (1, 2)
-    assert all(line["backend_ms"] >= 500 for line in scene.lines(route="/api/vehicles"))
+    given_up = scene.lines(route="/api/expenses", status=400)
+    assert len(given_up) == 2
+    assert all(line["duration_ms"] >= 1900 and "backend_ms" not in line for line in given_up)
     assert all(line["duration_ms"] < 500 for line in scene.lines(route="/healthz"))  # one has waited longer than that
+    assert scene.count("bff_refusals_total", code="saturated") == 0

@@ -1,4 +1,4 @@
-"""Nine incidents, each provoked for real. From the log and the metrics alone an operator finds out what happened.
+"""Ten incidents, each provoked for real. From the log and the metrics alone an operator finds out what happened.
 
 Run by `make incidents`, which shows the lines and samples that tell it.
 """
@@ -6,6 +6,7 @@ Run by `make incidents`, which shows the lines and samples that tell it.
 import contextlib
 import http.client
 import itertools
+import json
 import signal
 import socket
 import threading
@@ -54,7 +55,7 @@ def test_1_the_backend_is_slow():
     assert all(150 <= line["backend_ms"] <= line["duration_ms"] for line in slow)
     [given_up] = scene.lines(code="backend_timeout")
     assert (given_up["route"], given_up["status"], given_up["level"].lower()) == ("/api/dashboard", 504, "warning")
-    assert "ReadTimeout" in given_up["detail"]
+    assert given_up["detail"].endswith("TimeoutError")
     assert given_up["backend_ms"] >= 400
     [own] = scene.lines(route="/api/auth/session")
     assert "backend_ms" not in own
@@ -65,7 +66,7 @@ def test_1_the_backend_is_slow():
 
 
 def test_2_the_backend_is_down():
-    """From one moment on nothing can be sent; what needs no backend goes on, and /readyz says no."""
+    """Nothing can be sent: 502, each tried twice, until the breaker has seen enough; /readyz says no."""
     with Scene() as scene:
         scene.backend.answer("GET /api/vehicles", json=[])
         before = scene.ask("GET", "/api/vehicles", token=TOKEN).status
@@ -74,22 +75,27 @@ def test_2_the_backend_is_down():
         ready = scene.ask("GET", "/readyz").status
         own = [scene.ask("GET", path, token=TOKEN).status for path in ("/healthz", "/api/auth/session")]
 
-    assert (before, after, ready, own) == (200, [502] * 5, 503, [200, 200])
+    assert (before, after, ready, own) == (200, [502] * 3 + [503] * 2, 503, [200, 200])
     [good] = scene.lines(route="/api/vehicles", status=200)
-    down = scene.lines(code="backend_unreachable")
-    assert len(down) == 5
+    down = scene.lines(code="backend_unreachable", retries=1)
+    assert len(down) == 3
     assert good["time"] < down[0]["time"]
     assert down[-1]["detail"].endswith("NewConnectionError")  # refused: nobody listens there
     assert all(line["backend_ms"] < 1000 for line in down)  # and not slow
+    assert len(scene.lines("breaker_opened", backend="api")) == 1
+    assert len(scene.lines(code="backend_down", route="/api/vehicles", detail="the breaker is open")) == 2
     assert scene.lines(route="/readyz", status=503, code="backend_down")
-    assert scene.count("bff_refusals_total", code="backend_unreachable") == 5
-    assert scene.count("bff_requests_total", route="/api/vehicles", status="502") == 5
+    assert scene.count("bff_refusals_total", code="backend_unreachable") == 3
+    assert scene.count("bff_refusals_total", code="backend_down") == 2
+    assert scene.count("bff_retries_total", why="connect") == 3
+    assert scene.count("bff_breakers_open") == 1
+    assert scene.count("bff_requests_total", route="/api/vehicles", status="502") == 3
     assert scene.count("bff_requests_total", route="/readyz", status="503") == 1
-    assert scene.count("bff_backend_connections_opened_total") >= 5
+    assert scene.count("bff_backend_connections_opened_total") >= 7
 
 
 def test_3_the_backend_is_half_down():
-    """A part of the exchanges breaks off, on some routes: the route, the share and the kind of failure are told."""
+    """A part of the exchanges breaks off: what may be sent twice passes all the same; what may not is a 502."""
     with Scene() as scene:
         turn = itertools.count()
 
@@ -102,21 +108,28 @@ def test_3_the_backend_is_half_down():
         scene.backend.answer("GET /api/vehicles", json=[])
         scene.backend.answer("GET /api/refuels", 503, json={"error": "sin base de datos"})
         scene.backend.script("GET /api/expenses", answer_every_other)
+        scene.backend.script("POST /api/maintenance", answer_every_other)
         sound = [scene.ask("GET", "/api/vehicles", token=TOKEN).status for _ in range(6)]
-        halved = [scene.ask("GET", "/api/expenses", token=TOKEN).status for _ in range(6)]
+        read = [scene.ask("GET", "/api/expenses", token=TOKEN).status for _ in range(6)]
+        turn = itertools.count()
+        written = [scene.ask("POST", "/api/maintenance", {}, token=TOKEN).status for _ in range(6)]
         ill = scene.ask("GET", "/api/refuels", token=TOKEN).status
         ready = scene.ask("GET", "/readyz").status
 
-    assert (sound, halved, ill, ready) == ([200] * 6, [200, 502] * 3, 503, 200)
+    assert (sound, read, written, ill, ready) == ([200] * 6, [200] * 6, [200, 502] * 3, 503, 200)
+    again = scene.lines(route="/api/expenses", status=200, retries=1)
+    assert len(again) == 5
+    assert scene.count("bff_retries_total", why="stale") == 5
     broken = scene.lines(code="backend_unreachable")
-    assert {line["route"] for line in broken} == {"/api/expenses"}
-    assert all("RemoteDisconnected" in line["detail"] or "ConnectionReset" in line["detail"] for line in broken)
+    assert {(line["route"], line["retries"]) for line in broken} == {("/api/maintenance", 0)}
+    assert all(line["detail"].endswith(("ConnectionResetError", "RemoteDisconnected")) for line in broken)
     [its_own] = scene.lines(route="/api/refuels", status=503)
     assert its_own["code"] is None  # the backend said so itself
-    assert scene.count("bff_requests_total", route="/api/expenses", status="200") == 3
-    assert scene.count("bff_requests_total", route="/api/expenses", status="502") == 3
+    assert scene.count("bff_requests_total", route="/api/maintenance", status="200") == 3
+    assert scene.count("bff_requests_total", route="/api/maintenance", status="502") == 3
     assert scene.count("bff_requests_total", route="/api/vehicles", status="200") == 6
     assert scene.count("bff_requests_total", route="/readyz", status="503") == 0
+    assert scene.count("bff_breakers_open") == 0  # something answers
     errors = scene.count("bff_requests_total", status="503") + scene.count("bff_requests_total", status="502")
     assert errors - scene.count("bff_refusals_total", code="backend_unreachable") == 1  # the backend's own
 
@@ -153,6 +166,41 @@ def test_4_a_storm_of_401():
     assert scene.count("bff_backend_seconds_count", route="/api/vehicles") == 5
 
 
+def test_5_the_breaker_is_open():
+    """When it opened and closed, what it spared users meanwhile; /readyz shows it, and does not judge by it."""
+    with Scene(READ_TIMEOUT="0.2") as scene:
+        end, pause = threading.Event(), threading.Event()
+
+        def be_silent(_: socket.socket) -> None:
+            end.wait(20)
+
+        scene.backend.answer("GET /api/vehicles", json=[])
+        scene.backend.script("GET /api/dashboard", be_silent)
+        slow = [scene.ask("GET", "/api/dashboard", token=TOKEN).status for _ in range(5)]
+        spared = [scene.ask("GET", "/api/dashboard", token=TOKEN).status for _ in range(10)]
+        open_now = scene.now("bff_breakers_open")
+        ready = scene.ask("GET", "/readyz")
+        while scene.ask("GET", "/api/vehicles", token=TOKEN).status != 200:
+            pause.wait(0.05)  # the next trial is due within half a second
+        end.set()
+
+    assert (slow, open_now, ready.status) == ([504] * 5, 1, 200)
+    assert json.loads(ready.text)["breaker"] in {"open", "half_open"}
+    assert 503 in spared
+    assert set(spared) <= {503, 504}  # a trial, now and then
+    [opened] = scene.lines("breaker_opened", backend="api")
+    [closed] = scene.lines("breaker_closed", backend="api")
+    refused = scene.lines(code="backend_down")
+    assert (opened["level"].lower(), closed["level"].lower()) == ("warning", "info")
+    assert all(opened["time"] <= line["time"] <= closed["time"] for line in refused)
+    assert min(line["duration_ms"] for line in refused) < 5
+    timed_out = scene.lines(code="backend_timeout")
+    assert len([line for line in timed_out if line["time"] < opened["time"]]) in {4, 5}  # the fifth has opened it
+    assert scene.count("bff_refusals_total", code="backend_timeout") == len(timed_out)
+    assert scene.count("bff_refusals_total", code="backend_down") == len(refused)
+    assert scene.count("bff_breakers_open") == 0
+
+
 def test_6_attempts_hit_their_limit():
     """Who guesses, at which account, how often; what was turned away never reached the backend."""
     with Redis() as redis:
@@ -177,7 +225,7 @@ def test_6_attempts_hit_their_limit():
 
 def test_6_streams_hit_their_limit():
     """Slots are taken; what came too many is told apart from a backend that is down, though both are 503."""
-    with Scene(PROXY_ALLOW="*", THREADS="4") as scene:
+    with Scene(PROXY_ALLOW="*", THREADS="5") as scene:
         end = threading.Event()
 
         def drip(connection: socket.socket) -> None:
@@ -198,8 +246,8 @@ def test_6_streams_hit_their_limit():
 
     assert (refused, under_way) == (503, 4)  # three streams and the question
     [line] = scene.lines(code="saturated")
-    assert (line["status"], line["detail"]) == (503, "every slot for a stream is taken")
-    assert scene.lines("started")[0]["threads"] == 4
+    assert (line["status"], line["detail"]) == (503, "no slot, and the queue is full")
+    assert scene.lines("started")[0]["threads"] == 5
     assert scene.count("bff_refusals_total", code="saturated") == 1
 
 

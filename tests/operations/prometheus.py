@@ -6,9 +6,12 @@ Run by `make incidents`; wants Debian's `prometheus`.
 import json
 import math
 import shutil
+import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -74,6 +77,13 @@ class Prometheus:
 
 def tell_backend(scene: Scene) -> None:
     """What the backend answers: good and bad."""
+    pause = threading.Event()
+
+    def take_a_moment(connection: socket.socket) -> None:
+        pause.wait(0.02)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+    scene.backend.script("GET /api/dashboard", take_a_moment)
     scene.backend.answer("GET /api/vehicles", json=[])
     scene.backend.answer("GET /api/routes", 500, json={"error": "no"})
     scene.backend.answer("GET /api/refuels", body=b"<html>")
@@ -81,8 +91,16 @@ def tell_backend(scene: Scene) -> None:
     scene.backend.answer("POST /api/auth/login", 401, json={"error": "no"})
 
 
+def wait_for_a_slot(scene: Scene) -> None:
+    """Of several requests at once each waits for the one before it."""
+    with ThreadPoolExecutor(3) as pool:
+        for _ in range(3):
+            pool.submit(scene.ask, "GET", "/api/dashboard", token=TOKEN)
+
+
 def something_of_everything(scene: Scene) -> None:
     """Requests of all kinds, once."""
+    wait_for_a_slot(scene)
     for path in ("/api/vehicles", "/api/routes", "/api/refuels", "/api/auth/me", "/api/expenses", "/api/proxy/x"):
         scene.ask("GET", path, token=TOKEN)
     scene.ask("GET", "/api/vehicles")
@@ -98,7 +116,8 @@ def test_a_real_prometheus_has_something_to_show(tmp_path):
         tmp_path,
         "from proxy.hooks import Hooks\nhooks = Hooks()\n@hooks.before_send('expenses')\ndef fail(_): raise KeyError\n",
     )
-    settings = {"PROXY_ALLOW": "*", "RATELIMIT_AUTH": "1 per minute"}
+    slots = {"THREADS": "8", "BACKEND_MAX_REQUESTS": "1", "BACKEND_QUEUE_TIMEOUT": "1"}
+    settings = {"PROXY_ALLOW": "*", "RATELIMIT_AUTH": "1 per minute", **slots}
     with Scene(root, **settings) as scene:
         prometheus = Prometheus(tmp_path, f"127.0.0.1:{scene.server.port}")
         tell_backend(scene)

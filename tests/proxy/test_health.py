@@ -38,6 +38,37 @@ def test_it_is_not_ready_while_the_backend_is_gone(settings):
     assert response.headers["Retry-After"] == "1"
 
 
+def test_the_breaker_is_shown_and_not_judged(settings, backend):
+    """If an open one were a reason to send nobody here, nobody would close it; the backend can be reached."""
+    app = create_app(replace(settings, breaker_on_5xx=True, breaker_failures=1))
+    client = app.test_client()
+    client.set_cookie("token", "a.b.c")
+    backend.answer("GET /api/vehicles", 503, json={})
+    client.get("/api/vehicles")
+
+    response = client.get("/readyz")
+
+    assert (response.status_code, response.json) == (200, {"status": "ok", "breaker": "open"})
+
+
+def test_an_instance_that_is_not_ready_shows_its_breaker_too(settings):
+    """Closed, where nobody has asked yet: the probe alone has found out, and does not count."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        gone = replace(settings, api_base_url=f"http://127.0.0.1:{unused.getsockname()[1]}", breaker_failures=1)
+        client = create_app(gone).test_client()
+        client.set_cookie("token", "a.b.c")
+
+        before = client.get("/readyz")
+        client.get("/api/vehicles")
+        after = client.get("/readyz")
+
+    assert [answer.status_code for answer in (before, after)] == [503, 503]
+    error = "El servicio no está disponible; inténtalo de nuevo en un momento"
+    assert before.json == {"error": error, "breaker": "closed"}
+    assert after.json == {"error": error, "breaker": "open"}
+
+
 def test_it_is_not_ready_while_it_stops(anonymous):
     """The server says so; the backend need not be asked."""
     anonymous.application.extensions["readiness"].is_serving = lambda: False

@@ -151,3 +151,16 @@ def test_a_failing_hook_gives_the_stream_back(browse, hooks, backend):
     browser.get("/api/proxy/a")
 
     assert slots.taken == 0
+
+
+def test_a_hook_that_closes_a_stream_gives_its_slot_back_once(browse, hooks, backend):
+    """The server closes it again, and the slot is another's by then."""
+    hooks.before_response("passthrough")(lambda response: response.close())
+    backend.answer("GET /a", body=b"x")
+    browser = browse()
+    slots = browser.application.extensions["slots"]
+    slots.take("another", 1)
+
+    browser.get("/api/proxy/a", buffered=True)
+
+    assert slots.taken == 1

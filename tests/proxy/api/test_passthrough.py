@@ -18,7 +18,7 @@ ANYTHING = (ProxyRule(methods=None, pattern="*"),)
 
 @pytest.fixture
 def proxied(settings: Settings, backend) -> Settings:
-    return replace(settings, proxy_allow=ANYTHING, proxy_base_url=f"{backend.url}/v1", threads=4)
+    return replace(settings, proxy_allow=ANYTHING, proxy_base_url=f"{backend.url}/v1", threads=5)
 
 
 @pytest.fixture
