@@ -13,11 +13,23 @@ export PIP_ONLY_BINARY
 LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-build \
 	--custom-compile-command "make lock" $(UPGRADE)
 
-.PHONY: help run doctor test attack fuzz incidents cluster deploy-check browser web openapi faults bench bench-quick bench-guard bench-faults soak bench-stream bench-overhead bench-scaling check audit lock install install-dev install-node sandbox walkthrough clean
+.PHONY: docs examples help run doctor test attack fuzz incidents cluster deploy-check browser web openapi faults bench bench-quick bench-guard bench-faults soak bench-stream bench-overhead bench-scaling check audit lock install install-dev install-node sandbox walkthrough clean
 .DEFAULT_GOAL := help
 
+# As `make help` groups them.
+TO_USE_IT     := help run sandbox doctor install clean
+TO_CHANGE_IT  := test check docs audit lock install-dev install-node
+TO_PROVE_IT   := walkthrough openapi web browser examples attack fuzz faults incidents cluster deploy-check
+TO_MEASURE_IT := bench bench-quick bench-guard bench-faults soak bench-stream bench-overhead bench-scaling
+
+show = @printf '%s\n' '$(1)'; for target in $(2); do awk -F ':.*[\#][\#] ' -v wanted=$$target \
+	'$$1 == wanted { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST); done
+
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	$(call show,To use it,$(TO_USE_IT))
+	$(call show,To change it,$(TO_CHANGE_IT))
+	$(call show,To prove it,$(TO_PROVE_IT))
+	$(call show,To measure it,$(TO_MEASURE_IT))
 
 run: install ## the BFF on PORT (8000), in development; with the sandbox behind it unless API_BASE_URL is set
 	@APP_ENV=$${APP_ENV:-development} exec $(BIN)/python serve.py
@@ -63,6 +75,13 @@ bench-quick: install-dev bench/peers/node_modules ## the main four cases in two 
 bench-guard: install-dev ## has a request become more expensive than recorded? (needs wrk, nginx)
 	@$(BIN)/python -m bench.guard
 
+examples: install-dev tests/browser/node_modules examples/react-vite/node_modules examples/nextjs-rewrites/node_modules ## the other examples, each against a live service (needs Node.js and Chromium)
+	@$(BIN)/pytest tests/examples/run.py
+
+docs: install-dev $(VENV)/docs/installed ## the documentation as a site in var/site; every link is checked
+	@$(VENV)/docs/bin/python -m tests.docs.build
+	@$(BIN)/pytest tests/docs/site.py
+
 bench-faults: install-dev ## a backend that misbehaves in every way, promise by promise; written to bench/RESULTS.md (needs haproxy)
 	@$(BIN)/python -m bench.faults
 
@@ -94,6 +113,8 @@ lock: install-dev ## requirements*.txt anew, from requirements*.in
 	@$(LOCK) requirements-otel.in -o requirements-otel.txt >/dev/null
 	@$(LOCK) requirements-dev.in -o requirements-dev.txt >/dev/null
 	@$(LOCK) tests/openapi/requirements.in -o tests/openapi/requirements.txt >/dev/null
+	@$(LOCK) tests/docs/requirements.in -o tests/docs/requirements.txt >/dev/null
+	@$(LOCK) examples/python-script/requirements.in -o examples/python-script/requirements.txt >/dev/null
 
 walkthrough: install-dev ## the README's curl commands against a live `make run`, answers compared, twice
 	@$(BIN)/python -m tests.walkthrough
@@ -107,7 +128,7 @@ install-dev: $(VENV)/installed-dev ## .venv, with what tests and checks need too
 
 install-node: tests/next_auth/node_modules ## next-auth's own packages, for the tests of its cookies (needs Node.js)
 
-clean: ## remove .venv and the sandbox's data
+clean: ## remove .venv, the sandbox's data and the site
 	rm -rf $(VENV) var
 
 $(BIN)/pip:
@@ -127,6 +148,11 @@ $(VENV)/deploy/installed: tests/deploy/requirements.txt
 $(VENV)/openapi/installed: tests/openapi/requirements.txt
 	@$(PYTHON) -m venv $(VENV)/openapi
 	@$(VENV)/openapi/bin/pip install -q --require-hashes -r tests/openapi/requirements.txt
+	@touch $@
+
+$(VENV)/docs/installed: tests/docs/requirements.txt
+	@$(PYTHON) -m venv $(VENV)/docs
+	@$(VENV)/docs/bin/pip install -q --require-hashes -r tests/docs/requirements.txt
 	@touch $@
 
 $(VENV)/fuzz/installed: requirements.txt

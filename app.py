@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +59,8 @@ def create_app(settings: Settings | None = None, hooks: Hooks | None = None) -> 
     if hops:
         served = ProxyFix(ClientAddress(served), x_for=hops, x_proto=hops, x_host=hops)
     app.wsgi_app = served  # type: ignore[method-assign, assignment]
+    if settings.app_env == "development":
+        _with_commands(app)
     return app
 
 
@@ -71,6 +74,16 @@ class _Json(DefaultJSONProvider):
     def dumps(self, obj: Any, **options: Any) -> str:
         """`obj` as JSON."""
         return super().dumps(obj, **options).encode("utf-8", "replace").decode()
+
+
+def _with_commands(app: Flask) -> None:
+    """`flask new-group` and `flask remove-group`; an image has no use for them, and does not hold them."""
+    if find_spec("scaffold") is None:
+        return
+    from scaffold.commands import new_group, remove_group  # noqa: PLC0415 - as the sandbox below
+
+    app.cli.add_command(new_group)
+    app.cli.add_command(remove_group)
 
 
 def _with_sandbox(app: Flask, settings: Settings) -> Settings:

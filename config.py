@@ -73,6 +73,7 @@ class Settings:
     nextauth_token_claim: tuple[str, ...] = field(default=("accessToken", "access_token"), metadata=_takes(types.claim))
     nextauth_cookie_name: str | None = field(default=None, metadata=_takes(types.cookie_name))
 
+    route_groups: tuple[str, ...] = field(default=(), metadata=_takes(types.names))  # none named: all of them
     cors_origins: tuple[str, ...] = field(default=(), metadata=_takes(types.origins))
     csrf_trusted_origins: tuple[str, ...] = field(default=(), metadata=_takes(types.origins))
     trusted_proxies: int = field(default=0, metadata=_takes(types.hops))

@@ -203,6 +203,14 @@ def claim(text: str) -> tuple[str, ...]:
     return (text,)
 
 
+def names(text: str) -> tuple[str, ...]:
+    """Names of Python's kind, each once."""
+    found = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    if not all(name.isidentifier() for name in found):
+        raise ValueError("names, separated by commas: auth, vehicles")
+    return found
+
+
 def origins(text: str) -> tuple[str, ...]:
     """Origins as browsers write them (RFC 6454 §6.2), so that to compare strings is to compare origins."""
     return tuple(_origin(part.strip()) for part in text.split(","))

@@ -1,9 +1,11 @@
 """The BFF itself: every part of `proxy/`, put together in the order in which a request meets them."""
 
-from flask import Flask
+from collections.abc import Iterable
+
+from flask import Blueprint, Flask
 
 import config
-from config import Settings
+from config import Settings, SettingsError
 from proxy import fetch, health, observability, ratelimit, relay, security, telemetry
 from proxy.api import GROUPS, passthrough
 from proxy.hooks import Hooks
@@ -34,7 +36,7 @@ def init_app(app: Flask, settings: Settings, hooks: Hooks) -> None:
     security.init_app(app, settings)
     ratelimit.init_app(app, settings, metrics)
     fetch.init_app(app)
-    for group in (*GROUPS, health.bp):
+    for group in (*_served(settings), health.bp):
         app.register_blueprint(group)
     if settings.docs:
         from proxy.explorer import bp as explorer  # noqa: PLC0415 - where it is not shown, nothing of it is loaded
@@ -43,3 +45,11 @@ def init_app(app: Flask, settings: Settings, hooks: Hooks) -> None:
     passthrough.init_app(app, settings, observability.watch(metrics, "proxy"))
     relay.init_app(app, hooks)
     telemetry.init_app(app, settings.otel)
+
+
+def _served(settings: Settings) -> Iterable[Blueprint]:
+    """The groups that ROUTE_GROUPS names; all of them where it names none."""
+    known = {group.name: group for group in GROUPS}
+    if not set(settings.route_groups) <= known.keys():
+        raise SettingsError(f"ROUTE_GROUPS takes names of route groups: {', '.join(known)}")
+    return [known[name] for name in settings.route_groups] or GROUPS

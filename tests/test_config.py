@@ -30,6 +30,7 @@ USABLE = {
     "TOKEN_SOURCE": ("cookie", "cookie"),
     "NEXTAUTH_TOKEN_CLAIM": ("user.token", ("user.token",)),
     "NEXTAUTH_COOKIE_NAME": ("session", "session"),
+    "ROUTE_GROUPS": ("auth, tasks,auth", ("auth", "tasks")),
     "CORS_ORIGINS": (
         "https://App.example.com:443, http://[::1]:3000",
         ("https://app.example.com", "http://[::1]:3000"),
@@ -138,6 +139,7 @@ UNUSABLE = [
     ("RATELIMIT_AUTH", ["ten", "10", "0 per minute", "10 per 0 minute", "5 per minute; 0 per hour"]),
     ("RATELIMIT_STORAGE_URI", ["localhost:6379", "mysql://x"]),
     ("DOCS", ["swagger", "2"]),
+    ("ROUTE_GROUPS", ["auth,", "auth tasks", "/api/auth"]),
     ("LOG_LEVEL", ["verbose", "10"]),
     ("METRICS_TOKEN", ["a b", "\u00f1"]),
 ]

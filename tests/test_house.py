@@ -18,9 +18,8 @@ from tests import audit
 from tests.proxy.api.test_auth import jwt
 
 ROOT = Path(__file__).parent.parent
-SERVICE = sorted(
-    path for pattern in ("*", "proxy/**/*", "checks/*", "sandbox/**/*") for path in ROOT.glob(f"{pattern}.py")
-)
+PATTERNS = ("*", "proxy/**/*", "checks/*", "sandbox/**/*", "scaffold/*")
+SERVICE = sorted(path for pattern in PATTERNS for path in ROOT.glob(f"{pattern}.py"))
 
 # Who may import whom: each file or folder, and all that it may know of ours. Downwards only, and nothing sideways.
 BOTTOM = {"config", "setting_types", "proxy.errors"}
@@ -75,7 +74,8 @@ MAY_IMPORT = {
     }
     | {"proxy.api", "proxy.api.passthrough", "proxy.explorer"},
     "lean_flask": set(),
-    "app": BOTTOM | {"lean_flask", "proxy", "proxy.logs", "proxy.hooks", "sandbox", "raw_path", "client_address"},
+    "app": BOTTOM
+    | set("lean_flask proxy proxy.logs proxy.hooks sandbox scaffold.commands raw_path client_address".split()),
     "wsgi": {"app", "config", "hooks"},
     "serve": {"config"},
     "doctor": {"config", "checks"},
@@ -92,6 +92,7 @@ MAY_IMPORT = {
     "client_address": set(),
     "strict_worker": {"request_head"} | BOTTOM | {"proxy.headers", "proxy.metrics"},
     "sandbox": {"sandbox", "raw_path"},
+    "scaffold": {"scaffold"},
 }
 
 
@@ -118,8 +119,8 @@ def imports_of_ours(path: Path) -> set[str]:
 def test_imports_point_downwards(path):
     """A cycle means that two files hold one idea."""
     name = module_name(path)
-    if name.startswith("sandbox"):
-        assert {imported.partition(".")[0] for imported in imports_of_ours(path)} <= MAY_IMPORT["sandbox"]
+    if (folder := name.partition(".")[0]) in {"sandbox", "scaffold"}:
+        assert {imported.partition(".")[0] for imported in imports_of_ours(path)} <= MAY_IMPORT[folder]
     else:
         assert imports_of_ours(path) <= MAY_IMPORT[name]
 

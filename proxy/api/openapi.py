@@ -3,6 +3,7 @@
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import yaml
 from flask import Blueprint, Response, current_app, request
@@ -19,7 +20,7 @@ bp = Blueprint("openapi", __name__, url_prefix="/api/openapi.json")
 @public
 def get_openapi() -> Response:
     """The document, the same for everybody; a 304 where it is known already."""
-    document, etag = _document()
+    document, etag = _document(frozenset(current_app.blueprints))
     response = Response(document, mimetype="application/json")
     response.set_etag(etag)
     response.headers["Cache-Control"] = "no-cache"  # kept, but asked for again each time
@@ -28,8 +29,14 @@ def get_openapi() -> Response:
 
 
 @cache
-def _document() -> tuple[bytes, str]:
-    """The document as JSON, and its entity tag: made once, when it is first asked for."""
+def _document(served: frozenset[str]) -> tuple[bytes, str]:
+    """The document of the groups that are served, as JSON, and its entity tag: made once, when first asked for."""
     source = yaml.load(_SOURCE.read_bytes(), _LOADER)  # noqa: S506 - either of the two is the safe one
+    source["paths"] = {path: item for path, item in source["paths"].items() if _tags_of(item) & {*served, "proxy"}}
+    source["tags"] = [tag for tag in source["tags"] if tag["name"] in {*served, "proxy"}]
     document = current_app.json.dumps(source).encode()
     return document, sha256(document).hexdigest()[:32]
+
+
+def _tags_of(item: dict[str, Any]) -> set[str]:
+    return {tag for method, operation in item.items() if method != "parameters" for tag in operation["tags"]}
