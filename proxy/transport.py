@@ -198,6 +198,13 @@ class _Response(http.client.HTTPResponse):
         fp = self.fp
         super().begin()
         fp.is_in_head = False
+        # With a blank behind it, `chunked` is no coding to `http.client`, nor `2, 2` a length (RFC 9110 §5.5, §8.6):
+        # the body would end with the connection.
+        lengths = {length.strip(" \t") for length in (self.headers.get("Content-Length") or "").split(",")}
+        if (self.headers.get("Transfer-Encoding") or "").strip(" \t").lower() == "chunked":
+            self.chunked, self.chunk_left = True, None
+        elif self.length is None and len(lengths) == 1 and _LENGTH.fullmatch(length := lengths.pop()):
+            self.length = int(length)
 
     def _read_status(self) -> tuple[str, int, str]:
         """Skip interim responses (RFC 9110 §15.2).
@@ -355,8 +362,8 @@ def _require_sound_framing(reply: requests.Response) -> None:
         UnsoundFraming: A transfer coding but `chunked`, or lengths that differ or are none.
     """
     fields = reply.raw.headers
-    codings = [value.strip().lower() for value in fields.getlist("Transfer-Encoding")]
-    lengths = {value.strip() for line in fields.getlist("Content-Length") for value in line.split(",")}
+    codings = [value.strip(" \t").lower() for value in fields.getlist("Transfer-Encoding")]
+    lengths = {value.strip(" \t") for line in fields.getlist("Content-Length") for value in line.split(",")}
     if codings:
         is_sound = codings == ["chunked"]
         fields.discard("Content-Length")

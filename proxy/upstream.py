@@ -265,6 +265,7 @@ def _prepare(
     prepared.headers.setdefault("User-Agent", SKIP_HEADER)
     prepared.headers.setdefault("Accept-Encoding", SKIP_HEADER)
     prepared.headers.pop("Transfer-Encoding", None)  # a hook's, perhaps: the framing is ours
+    prepared.headers.pop("Content-Length", None)
     if body is None:
         length = None if method in _BODYLESS else 0  # RFC 9110 §8.6
     else:

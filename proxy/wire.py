@@ -1,9 +1,10 @@
 """The lean transport: one write and one read for a small exchange, and no work that the request does not ask for.
 
 It takes the place of urllib3's pool and of `http.client`'s parser, below the same `requests.Session`, and is at least
-as strict: whatever it takes, they take too (tests/proxy/test_wire.py). Measured in docs/decisions/0011.
+as strict: whatever it takes, they take too (tests/proxy/test_wire.py). Measured in docs/decisions/0012.
 """
 
+import _socket
 import http.client
 import re
 import select
@@ -34,17 +35,19 @@ from proxy.transport import (
 )
 
 _READ_BYTES = 256 * 1024
-_LONGEST_HEAD = 64 * 1024  # as long as a line may be for `http.client`
+_LONGEST_HEAD = 64 * 1024  # with its end; as long as a line may be for `http.client`
+_AHEAD_BYTES = 16 * 1024  # between chunks: what is left of them is copied for each, 5 µs of 256 KiB
 _LONGEST_LINE = 1024  # of a chunk's size, with its extensions
-_LONGEST_TRAILER = 64 * 1024
+_LONGEST_TRAILER = 32 * 1024
 _JOINED_BYTES = 64 * 1024  # a body so short leaves with the head, in one packet or some
 
-# RFC 9112 §4 and §5, without line folding and without a blank before the colon; 100 fields, as in `http.client`.
+# RFC 9112 §4 and §5, without line folding and without a blank before the colon; 99 fields, as in `http.client`.
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _STATUS_LINE = re.compile(r"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\r\n\0]*)?\r\n")
-_FIELDS = re.compile(rf"(?:{_TOKEN}:[^\r\n\0]*\r\n){{0,100}}\r\n")
+_FIELDS = re.compile(rf"(?:{_TOKEN}:[^\r\n\0]*\r\n){{0,99}}\r\n")
 _FIELD = re.compile(r"([^:\r\n]+):([^\r\n]*)\r\n")
 _NAME = re.compile(_TOKEN)
+_PROTOCOL = b"HTTP/1."
 _BREAK = re.compile(r"[\r\n\0]")
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n\0]*)?")  # RFC 9112 §7.1
@@ -188,10 +191,9 @@ class Connection:
             self._connect(exchange)
         head = _request_head(request, exchange, self._host_line)
         body = request.body
-        self._bound(exchange)
         try:
             if body is None or isinstance(body, bytes):
-                self._send_whole(head, body)
+                self._send_whole(head, body, exchange)
             else:
                 self._send_stream(head, body, exchange, is_chunked=request.is_chunked)
         except (BrokenPipeError, ConnectionResetError):
@@ -210,20 +212,33 @@ class Connection:
         self._poll = select.poll()
         self._poll.register(self._sock, select.POLLIN)
 
-    def _send_whole(self, head: bytes, body: bytes | None) -> None:
+    def _send_whole(self, head: bytes, body: bytes | None, exchange: Exchange) -> None:
         if body and len(body) > _JOINED_BYTES:
-            self._sock.sendall(head)
-            self._sock.sendall(body)
+            self._send_all(head, exchange)
+            self._send_all(body, exchange)
         else:
-            self._sock.sendall(head + body if body else head)
+            self._send_all(head + body if body else head, exchange)
 
     def _send_stream(self, head: bytes, body: Any, exchange: Exchange, *, is_chunked: bool) -> None:
-        self._sock.sendall(head)
+        self._send_all(head, exchange)
         while piece := body.read(PIECE_BYTES):
-            self._bound(exchange)
-            self._sock.sendall(b"%x\r\n%b\r\n" % (len(piece), piece) if is_chunked else piece)
+            self._send_all(b"%x\r\n%b\r\n" % (len(piece), piece) if is_chunked else piece, exchange)
         if is_chunked:
-            self._sock.sendall(b"0\r\n\r\n")
+            self._send_all(b"0\r\n\r\n", exchange)
+
+    def _send_all(self, data: bytes, exchange: Exchange) -> None:
+        """Send all of it, each piece within the exchange's time.
+
+        `sendall` would start the kernel's timeout anew with each byte that a slow backend takes, and over TLS have one
+        read timeout for all of a body.
+        """
+        left: bytes | memoryview = data
+        while left:
+            self._bound(exchange)
+            sent = self._sock.send(left[:_JOINED_BYTES])
+            if sent == len(left):  # as good as always, and then it needs no view
+                return
+            left = memoryview(left)[sent:]
 
     def _bound(self, exchange: Exchange) -> None:
         """Let the next call on the socket take no longer than the exchange may.
@@ -235,7 +250,8 @@ class Connection:
         if seconds == self._timeout:
             return
         self._timeout = seconds
-        if isinstance(self._sock, ssl.SSLSocket):  # its reads would go on behind the kernel's timeout
+        # The reads of TLS would go on behind the kernel's timeout; gevent's sockets do not wait in the kernel.
+        if isinstance(self._sock, ssl.SSLSocket) or not isinstance(self._sock, _socket.socket):
             self._sock.settimeout(seconds)
             return
         timeval = struct.pack("ll", int(seconds), max(1, int(seconds % 1 * 1_000_000)))
@@ -279,13 +295,17 @@ class Connection:
 
     def _receive_head_text(self, exchange: Exchange) -> str:
         data = self.rest
-        while (end := data.find(b"\r\n\r\n")) < 0 and len(data) <= _LONGEST_HEAD:
+        while (end := data.find(b"\r\n\r\n", 0, _LONGEST_HEAD)) < 0:
+            if len(data) >= _LONGEST_HEAD:
+                raise NotHttp("the head is longer than it may be")
+            if not data.startswith(_PROTOCOL[: len(data)]):  # to wait for its end would make it a time-out
+                raise NotHttp("no head of a reply")
             more = self.receive(exchange)
+            if not more and exchange.has_begun:
+                raise NotHttp("the head was cut short")
             if not more:
-                raise NotHttp("the head was cut short") if data else ConnectionResetError("closed without a byte")
+                raise ConnectionResetError("closed without a byte")
             data += more
-        if not 0 <= end <= _LONGEST_HEAD:
-            raise NotHttp("the head is longer than it may be")
         self.rest = data[end + 4 :]
         return data[: end + 4].decode("latin-1")
 
@@ -362,7 +382,7 @@ class _Body:
         """The rest of the body, or `amt` bytes of it."""
         if amt is not None:
             return self.read1(amt)
-        if isinstance(self._head.framing, int) and self._left > self._exchange.bytes_left + _LONGEST_HEAD:
+        if isinstance(self._head.framing, int) and self._left > self._exchange.bytes_left + _READ_BYTES:
             raise NotHttp("the reply is longer than it may be")
         return b"".join(iter(self.read1, b""))
 
@@ -376,9 +396,9 @@ class _Body:
             self.close()
             raise
 
-    def stream(self, amt: int = _READ_BYTES, decode_content: bool = False) -> Iterator[bytes]:  # noqa: ARG002
+    def stream(self, amt: int | None = None, decode_content: bool = False) -> Iterator[bytes]:  # noqa: ARG002
         """The pieces (called by `requests`)."""
-        return iter(lambda: self.read1(amt), b"")
+        return iter(lambda: self.read1(amt or _READ_BYTES), b"")
 
     def _read(self, connection: Connection, amt: int) -> bytes:
         if self._head.framing == "close":
@@ -423,7 +443,7 @@ class _Body:
         while (end := connection.rest.find(b"\r\n")) < 0:
             if len(connection.rest) > longest + 1:
                 raise NotHttp("a line is longer than it may be")
-            more = connection.receive(self._exchange)
+            more = connection.receive(self._exchange, _AHEAD_BYTES)
             if not more:
                 raise NotHttp("the body was cut short")
             connection.rest += more

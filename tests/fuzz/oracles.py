@@ -3,10 +3,12 @@
 import itertools
 import posixpath
 import re
+from dataclasses import dataclass
 
 from proxy.errors import BadRequest, BffError, NotFound
 
 _HEX = "0123456789ABCDEFabcdef"
+_TOKEN_CHARACTERS = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _METHODS = "GET HEAD POST PUT PATCH DELETE OPTIONS QUERY PROPFIND BREW".split()  # one of them nobody can name
 ANY_METHOD = frozenset(_METHODS)
 FITS_BEHIND_BEARER = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750 §2.1
@@ -144,6 +146,132 @@ def directives(caching: str) -> set[str]:
     """The names in a Cache-Control field, in lower case, each cut at the first character that no name may have."""
     parts = [re.match(r"[\s]*([!#$%&'*+.^_`|~0-9A-Za-z-]*)", part) for part in caching.split(",")]
     return {match[1].lower() for match in parts if match}
+
+
+class Unread(Exception):
+    """A reply that cannot be read; the text says what it fails at."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A reply, read: `end` is where it ends in the bytes, None where the end of the connection ends it."""
+
+    status: int
+    fields: dict[str, list[str]]
+    body: bytes
+    end: int | None
+    may_stay: bool
+
+
+def reply(octets: bytes, method: str) -> Reply:
+    """A reply to a request, read a line at a time (RFC 9112 §4 to §7); fields by their name in lower case.
+
+    Raises:
+        Unread: It is none, or ends before its end.
+    """
+    status, place = 100, 0
+    while 100 <= status < 200:
+        version, status, lines, place = _head(octets, place)
+        if status == 101:
+            raise Unread("another protocol")
+    fields: dict[str, list[str]] = {}
+    for line in lines:
+        name, value = _field(line)
+        fields.setdefault(name, []).append(value)
+    codings = [coding.lower() for coding in fields.get("transfer-encoding", [])]
+    lengths = {_trimmed(length) for value in fields.pop("content-length", []) for length in value.split(",")}
+    options = {_trimmed(option).lower() for value in fields.get("connection", []) for option in value.split(",")}
+    may_stay = "close" not in options and (version == "1.1" or "keep-alive" in options)
+    if codings and codings != ["chunked"]:
+        raise Unread("coding")
+    if lengths and not codings:
+        length = lengths.pop()
+        if lengths or not 0 < len(length) < 19 or set(length) - set("0123456789"):
+            raise Unread("length")
+        fields["content-length"] = [length]
+    if method == "HEAD" or status in {204, 304}:
+        return Reply(status, fields, b"", place, may_stay=False)
+    if codings:
+        body, place = _chunks(octets, place)
+        return Reply(status, fields, body, place, may_stay)
+    if "content-length" not in fields:
+        return Reply(status, fields, octets[place:], None, may_stay=False)
+    end = place + int(fields["content-length"][0])
+    if end > len(octets):
+        raise Unread("body cut")
+    return Reply(status, fields, octets[place:end], end, may_stay)
+
+
+def _head(octets: bytes, place: int) -> tuple[str, int, list[str], int]:
+    first, place = _line(octets, place)
+    protocol, _, rest = first.partition(" ")
+    status, blank, _ = rest.partition(" ")
+    is_status = len(status) == 3 and not set(status) - set("0123456789") and status[0] != "0"
+    if protocol not in {"HTTP/1.0", "HTTP/1.1"} or not is_status or (not blank and rest != status):
+        raise Unread("status line")
+    lines = []
+    while True:
+        line, place = _line(octets, place)
+        if not line:
+            break
+        _field(line)
+        lines.append(line)
+    if len(lines) > 99:
+        raise Unread("too many fields")
+    return protocol[5:], int(status), lines, place
+
+
+def _line(octets: bytes, place: int) -> tuple[str, int]:
+    """A line of a head, without its end, and where the next begins."""
+    line = ""
+    while octets[place : place + 2] != b"\r\n":
+        if place == len(octets) or octets[place:] == b"\r":
+            raise Unread("head cut")
+        if octets[place] in b"\r\n\0":
+            raise Unread("line")
+        line += chr(octets[place])
+        place += 1
+    return line, place + 2
+
+
+def _field(line: str) -> tuple[str, str]:
+    name, colon, value = line.partition(":")
+    is_token = name != "" and all(char in _TOKEN_CHARACTERS for char in name)
+    if not colon or not is_token:
+        raise Unread("field")
+    return name.lower(), _trimmed(value)
+
+
+def _chunks(octets: bytes, place: int) -> tuple[bytes, int]:
+    body = b""
+    while True:
+        line, place = _chunk_line(octets, place, "chunk size cut")
+        digits, _, extension = line.partition(b";")
+        digits = digits.rstrip(b" \t")
+        is_size = 0 < len(digits) < 16 and all(digit in _HEX.encode() for digit in digits)
+        if not is_size or b"\r" in extension or b"\0" in extension or len(line) > 1024:
+            raise Unread("chunk size")
+        size = int(digits, 16)
+        if not size:
+            break
+        if place + size > len(octets):
+            raise Unread("body cut")
+        body, place = body + octets[place : place + size], place + size
+        if octets[place : place + 2] != b"\r\n":
+            raise Unread("body cut" if octets[place:] in {b"", b"\r"} else "chunk end")
+        place += 2
+    while line:
+        line, place = _chunk_line(octets, place, "trailer cut")
+    return body, place
+
+
+def _chunk_line(octets: bytes, place: int, cut: str) -> tuple[bytes, int]:
+    line, found, _ = octets[place:].partition(b"\r\n")
+    if b"\n" in line:
+        raise Unread("chunked body")
+    if not found:
+        raise Unread(cut)
+    return line, place + len(line) + 2
 
 
 def _trimmed(text: str) -> str:

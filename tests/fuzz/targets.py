@@ -4,6 +4,7 @@ The promises are those of `tests/proxy/test_properties*.py`; what is left out he
 """
 
 import base64
+import itertools
 import json
 import re
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from config import Settings
 from proxy import allowlist, cookies, fetch, headers, nextauth, strict_json, tokens
 from proxy.errors import BadRequest, NotFound, NotSignedIn
 from setting_types import Secret
-from tests.fuzz import oracles
+from tests.fuzz import exchange, oracles
 
 NOW = 1_900_000_000.0
 SECRET = "test-secret-not-for-production"
@@ -46,6 +47,7 @@ SESSION = nextauth.NextAuthSession(
     )
 )
 SESSION_KEY = AESGCM(HKDF(SHA256(), 32, b"", b"NextAuth.js Generated Encryption Key").derive(SECRET.encode()))
+ASKED_AND_READ = list(itertools.product(exchange.METHODS, (True, False), (None, 3)))
 SETTINGS: list[Callable[[str], object]] = [
     *(setting_types.app_env, setting_types.token_source, setting_types.same_site, setting_types.yes_or_no),
     *(setting_types.port, setting_types.at_least_one, setting_types.hops, setting_types.seconds, setting_types.size),
@@ -137,6 +139,13 @@ def reply_fields(data: bytes) -> None:
     assert set(headers.incoming(CaseInsensitiveDict(_fields(data)))) <= {"Retry-After"}
 
 
+def backend_reply(data: bytes) -> None:
+    """A byte for how a reply is asked for and read, one for how it comes, and the reply."""
+    if len(data) > 2:
+        method, ends, piece = ASKED_AND_READ[data[0] % len(ASKED_AND_READ)]
+        exchange.check(method, data[2:], [data[1] % 64 + 1], ends=ends, piece=piece)
+
+
 def token_cookie(data: bytes) -> None:
     """A cookie's value; and the same as the payload of a JWT, and encrypted."""
     value = data.decode("latin-1")
@@ -216,7 +225,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     target.__name__: target
     for target in (
         *(backend_path, request_target, passed_path, allow_list, cookie_field, request_fields, reply_fields),
-        *(token_cookie, encrypted_cookie, session_cookie, session_claims, json_document, settings),
+        *(token_cookie, encrypted_cookie, session_cookie, session_claims, json_document, settings, backend_reply),
     )
 }
 

@@ -8,6 +8,7 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,12 @@ from proxy.upstream import Upstream, read_body, read_piece
 from tests.backend import Backend
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+@pytest.fixture(params=["lean", "urllib3"])
+def settings(settings: Settings, request: pytest.FixtureRequest) -> Settings:
+    """Either transport."""
+    return replace(settings, backend_transport=request.param)
 
 
 @pytest.fixture
@@ -35,9 +42,9 @@ def get(upstream: Upstream, target: str = "/x") -> bytes:
     return read_body(upstream.send("GET", target, {}))
 
 
-def failure(upstream: Upstream) -> BffError:
+def failure(upstream: Upstream, target: str = "/x") -> BffError:
     with pytest.raises(BffError) as error:
-        get(upstream)
+        get(upstream, target)
     return error.value
 
 
@@ -314,26 +321,26 @@ def test_a_backend_that_accepts_nobody_times_out(settings):
         assert isinstance(failure(upstream), BackendTimeout)
 
 
-@pytest.mark.parametrize(
-    "script",
-    [
-        lambda connection: connection.recv(1),
-        drip(b"", b"H"),
-        drip(HEAD, b"X: y\r\n"),
-        drip(HEAD + b"Content-Length: 1000000\r\n\r\n", b"x"),
-        drip(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
-        drip(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
-    ],
-    ids=["silence", "status-line", "head", "body", "chunks", "interim-responses"],
-)
-def test_a_backend_that_drips_is_cut_off_at_the_deadline(upstream, backend, script):
+DRIPS = {
+    "/silence": lambda connection: connection.recv(1),
+    "/status-line": drip(b"HTTP/1.1 200 ", b"H"),
+    "/head": drip(HEAD, b"X: y\r\n"),
+    "/body": drip(HEAD + b"Content-Length: 1000000\r\n\r\n", b"x"),
+    "/chunks": drip(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+    "/interim-responses": drip(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+}
+
+
+def test_a_backend_that_drips_is_cut_off_at_the_deadline(upstream, backend):
     """Each byte starts the read timeout anew; the deadline does not care (0.6 s here)."""
-    backend.script("GET /x", script)
+    for target, script in DRIPS.items():
+        backend.script(f"GET {target}", script)
     started = time.monotonic()
 
-    error = failure(upstream)
+    with ThreadPoolExecutor(len(DRIPS)) as threads:
+        errors = list(threads.map(lambda target: failure(upstream, target), DRIPS))
 
-    assert isinstance(error, BackendTimeout)
+    assert {type(error) for error in errors} == {BackendTimeout}
     assert time.monotonic() - started < 10  # the drip would never end
 
 
@@ -380,10 +387,12 @@ def test_a_backend_that_reads_slowly_has_until_the_deadline(settings, backend):
 
 def test_a_backend_that_does_not_read_is_cut_off_at_the_deadline(upstream, backend):
     """Its buffers are full long before the body is out."""
-    backend.script_early("POST /x", lambda connection: threading.Event().wait(2) and None)
+    is_over = threading.Event()
+    backend.script_early("POST /x", lambda connection: is_over.wait(10) and None)
 
     with pytest.raises(BackendTimeout):
         upstream.send("POST", "/x", {}, b"x" * 32 * 2**20)
+    is_over.set()
 
 
 def test_a_probe_does_not_share_its_connection(upstream, backend):
