@@ -75,8 +75,8 @@ bench-quick: install-dev bench/peers/node_modules ## the main four cases in two 
 bench-guard: install-dev ## has a request become more expensive than recorded? (needs wrk, nginx)
 	@$(BIN)/python -m bench.guard
 
-examples: install-dev tests/browser/node_modules examples/react-vite/node_modules examples/nextjs-rewrites/node_modules ## the other examples, each against a live service (needs Node.js and Chromium)
-	@$(BIN)/pytest tests/examples/run.py
+examples: install-dev tests/browser/node_modules examples/react-vite/node_modules examples/nextjs-rewrites/node_modules ## the other examples and generated groups, each against a live service (needs Node.js and Chromium)
+	@$(BIN)/pytest tests/examples/run.py tests/scaffold/new_group.py
 
 docs: install-dev $(VENV)/docs/installed ## the documentation as a site in var/site; every link is checked
 	@$(VENV)/docs/bin/python -m tests.docs.build
@@ -111,6 +111,7 @@ audit: install-dev ## what is locked: hashes, licences, known advisories
 lock: install-dev ## requirements*.txt anew, from requirements*.in
 	@$(LOCK) requirements.in -o requirements.txt >/dev/null
 	@$(LOCK) requirements-otel.in -o requirements-otel.txt >/dev/null
+	@$(LOCK) requirements-gevent.in -o requirements-gevent.txt >/dev/null
 	@$(LOCK) requirements-dev.in -o requirements-dev.txt >/dev/null
 	@$(LOCK) tests/openapi/requirements.in -o tests/openapi/requirements.txt >/dev/null
 	@$(LOCK) tests/docs/requirements.in -o tests/docs/requirements.txt >/dev/null
@@ -165,6 +166,6 @@ $(VENV)/installed: requirements.txt | $(BIN)/pip
 	@$(BIN)/pip install -q --require-hashes -r requirements.txt
 	@touch $@
 
-$(VENV)/installed-dev: requirements-dev.txt requirements-otel.txt requirements.txt | $(BIN)/pip
+$(VENV)/installed-dev: requirements-dev.txt requirements-otel.txt requirements-gevent.txt requirements.txt | $(BIN)/pip
 	@$(BIN)/pip install -q --require-hashes -r requirements-dev.txt
 	@touch $(VENV)/installed $@

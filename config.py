@@ -12,7 +12,7 @@ from typing import Any
 from dotenv import dotenv_values
 
 import setting_types as types
-from setting_types import AppEnv, BackendTransport, LogLevel, ProxyRule, SameSite, Secret, TokenSource
+from setting_types import AppEnv, BackendTransport, LogLevel, ProxyRule, SameSite, Secret, TokenSource, WorkerClass
 
 AUTH_SECRETS = ("AUTH_SECRET_3", "AUTH_SECRET_2", "AUTH_SECRET_1", "AUTH_SECRET", "NEXTAUTH_SECRET")
 
@@ -58,6 +58,8 @@ class Settings:
     port: int = field(default=8000, metadata=_takes(types.port))
     web_concurrency: int = field(default_factory=_usable_cpus, metadata=_takes(types.few))
     threads: int = field(default=512, metadata=_takes(types.few))
+    worker_class: WorkerClass = field(default="gthread", metadata=_takes(types.worker_class))
+    cpu_affinity: bool = field(default=False, metadata=_takes(types.yes_or_no))
     backend_ca_bundle: str | None = field(default=None, metadata=_takes(types.ca_bundle))
     backend_transport: BackendTransport = field(default="lean", metadata=_takes(types.backend_transport))
 

@@ -35,7 +35,7 @@ from config import SettingsError, load
 from proxy import logs
 from proxy.metrics import retire
 from proxy.stdout import stdout
-from strict_worker import QuietLogger, StrictWorker
+from strictness import QuietLogger
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -53,8 +53,19 @@ except SettingsError as error:
 # The sandbox's accounts have printed passwords: development is for this machine alone.
 bind = f"{'127.0.0.1' if settings.app_env == 'development' else '0.0.0.0'}:{settings.port}"  # noqa: S104
 workers = settings.web_concurrency
-worker_class = StrictWorker  # gthread: a thread waits for the backend; one with keep-alive, unlike the sync worker
-threads = settings.threads
+worker_class: type["Worker"]
+if settings.worker_class == "gevent":
+    import greenlets
+    import strict_gevent
+
+    if not greenlets.is_patched():
+        sys.exit("WORKER_CLASS=gevent is for serve.py, which patches what waits before gunicorn is loaded")
+    worker_class = strict_gevent.StrictGeventWorker
+else:
+    import strict_worker
+
+    worker_class = strict_worker.StrictWorker  # with keep-alive, unlike gunicorn's sync worker
+threads = settings.threads  # to gevent, which has none, exchanges at once
 worker_connections = threads + 4096  # gunicorn's 1000, once they are taken, takes nobody: silent ones for READ_TIMEOUT
 # As nginx and Go do: with the usual 1024, a connection too many ends the worker (gunicorn's accept raises EMFILE).
 files, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -72,6 +83,7 @@ keepalive = 95  # longer than the routers in front keep theirs (Heroku 90 s): wh
 graceful_timeout = 25  # inside the 30 s that Heroku and Kubernetes give
 timeout = 30  # a worker that shows no life is replaced; REQUEST_DEADLINE, not this, ends a request
 
+sendfile = False  # nothing here is a file; the head leaves with the body
 limit_request_line = 8190
 limit_request_field_size = 16_384  # two chunks of a next-auth session in one Cookie line
 header_map = "dangerous"  # StrictWorker judges names with underscores: some are refused, the others dropped
@@ -125,11 +137,20 @@ def on_exit(_server: "Arbiter") -> None:
 
 
 _STOP_NOW = (signal.SIGINT, signal.SIGQUIT)
+_CPUS = sorted(os.sched_getaffinity(0)) if settings.cpu_affinity and hasattr(os, "sched_getaffinity") else []
 
 
-def post_fork(_server: "Arbiter", _worker: "Worker") -> None:
+def pre_fork(server: "Arbiter", worker: "Worker") -> None:
+    """Choose the worker's processor: the one that fewest of the others have."""
+    taken = [other.cpu for other in server.WORKERS.values()]
+    worker.cpu = min(_CPUS, key=taken.count, default=None)
+
+
+def post_fork(_server: "Arbiter", worker: "Worker") -> None:
     """Hold back the signals to stop at once until the worker has loaded: half a load would end in a trace."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_NOW)
+    if worker.cpu is not None:
+        os.sched_setaffinity(0, {worker.cpu})
 
 
 def _end_now(*_: object) -> None:
@@ -150,8 +171,8 @@ def post_worker_init(worker: "Worker") -> None:
     signal.signal(signal.SIGQUIT, _end_now)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_NOW)
 
-    stdout.batch()
     app = cast("Flask", worker.wsgi)
+    stdout.batch(app.extensions["metrics"].publish)
     app.extensions["metrics"].worker_serves(threads)
     app.extensions["readiness"].is_serving = lambda: worker.alive
     if worker.age == 1 and settings.app_env == "development":

@@ -20,6 +20,7 @@ import yaml
 AppEnv = Literal["production", "development", "testing"]
 TokenSource = Literal["cookie", "nextauth"]
 BackendTransport = Literal["lean", "urllib3"]
+WorkerClass = Literal["gthread", "gevent"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 SameSite = Literal["Strict", "Lax", "None"]
 
@@ -89,6 +90,14 @@ def backend_transport(text: str) -> BackendTransport:
         case "lean" | "urllib3":
             return text
     raise ValueError("lean or urllib3")
+
+
+def worker_class(text: str) -> WorkerClass:
+    """What an exchange waits in: a thread, or a greenlet."""
+    match text:
+        case "gthread" | "gevent":
+            return text
+    raise ValueError("gthread or gevent")
 
 
 def log_level(text: str) -> LogLevel:

@@ -23,9 +23,8 @@ def init_app(app: Flask, settings: Settings, hooks: Hooks) -> None:
     metrics = app.extensions["metrics"] = Metrics(config.metrics_folder())
     upstream = Upstream(settings.api_base_url, settings, observability.watch(metrics, "api"))
     app.extensions["upstream"] = upstream
-    app.extensions["slots"] = Slots(
-        *settings.slots(), settings.backend_queue_timeout, metrics.at_the_backend.inc, metrics.waited
-    )
+    slots = app.extensions["slots"] = Slots(*settings.slots(), settings.backend_queue_timeout, metrics.waited)
+    metrics.slots_taken = lambda: slots.taken
     app.extensions["hooks"] = hooks
     token_cookie = TokenCookie(settings)
     app.extensions["token_cookie"] = token_cookie

@@ -4,7 +4,7 @@ No label has values that a browser can make up: routes are URL rules, methods th
 """
 
 import fcntl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -57,10 +57,12 @@ class Metrics:
         self._refusals = Counter("bff_refusals", "Requests the BFF itself refused or failed.", ["code"], registry=ours)
         for kind in _KINDS:
             self._refusals.labels(kind.code)  # begins at 0, or the first of each would not be seen to be one
-        self.in_flight = Gauge(
+        self.under_way: set[object] = set()
+        self.slots_taken: Callable[[], int] = lambda: 0
+        self._in_flight = Gauge(
             "bff_requests_in_flight", "Requests under way.", registry=ours, multiprocess_mode="livesum"
         )
-        self.at_the_backend = Gauge(
+        self._at_the_backend = Gauge(
             "bff_backend_requests_in_flight",
             "Requests that are the backend's: slots taken.",
             registry=ours,
@@ -127,8 +129,14 @@ class Metrics:
         """Count a request that was answered by the BFF itself; alone, of one that was not understood."""
         self._refusals.labels(code).inc()
 
+    def publish(self) -> None:
+        """Show the other processes how much is under way; by each request, it would be 3 % of it."""
+        self._in_flight.set(len(self.under_way))
+        self._at_the_backend.set(self.slots_taken())
+
     def text(self) -> bytes:
-        """Everything in Prometheus's text format."""
+        """Everything in Prometheus's text format; how much is under way in other processes, as of a second ago."""
+        self.publish()
         if self._folder is None:
             return generate_latest(self._registry)
         registry = CollectorRegistry()

@@ -59,7 +59,8 @@ def _begin(metrics: Metrics) -> None:
     offered = request.environ.get("HTTP_X_REQUEST_ID")
     is_usable = offered and _REQUEST_ID.fullmatch(offered)
     noted["request_id"] = offered if is_usable else f"{getrandbits(128):032x}"  # no secret
-    metrics.in_flight.inc()
+    noted["ticket"] = ticket = object()
+    metrics.under_way.add(ticket)
 
 
 def _end(metrics: Metrics, pseudonyms: Pseudonyms, response: Response) -> Response:
@@ -136,7 +137,7 @@ def _tell(metrics: Metrics, fields: dict[str, Any], noted: dict[str, Any]) -> No
         fields["bytes_out"] = noted["response_body"].passed
         if failure := noted["response_body"].failure:  # its status had been sent
             fields["code"], fields["detail"] = failure.code, f"cut short: {failure}"
-    metrics.in_flight.dec()
+    metrics.under_way.discard(noted["ticket"])
     metrics.answered(fields, seconds, backend_seconds)
     is_bad = fields["status"] >= 500 or (fields["detail"] or "").startswith("cut short")
     tell = log.warning if is_bad else log.debug if "is_quiet" in noted else log.info

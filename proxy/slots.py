@@ -30,7 +30,6 @@ class Slots:
         total: Exchanges at once.
         queue: Requests that may wait for one to end; each waits in a thread.
         wait_seconds: How long.
-        on_change: Told 1 for each slot that is taken, -1 for each given back.
         on_wait: Told how long a request has waited that got one then.
     """
 
@@ -39,14 +38,12 @@ class Slots:
         total: int,
         queue: int,
         wait_seconds: float,
-        on_change: Callable[[int], None] = lambda _: None,
         on_wait: Callable[[float], None] = lambda _: None,
     ) -> None:
         self._total = self._left = total
         self._per_route = total - max(1, total // 4) or total  # one path that hangs leaves the others a quarter
         self._queue = queue
         self._wait = wait_seconds
-        self._on_change = on_change
         self._on_wait = on_wait
         self._of_route: dict[str, int] = {}
         self._waiting = 0
@@ -95,7 +92,6 @@ class Slots:
                 self._of_route[route] = left
             else:
                 del self._of_route[route]
-            self._on_change(-1)
             if self._waiting:
                 self._given_back.notify_all()  # whoever is first may want a route that is still full
 
@@ -105,5 +101,4 @@ class Slots:
     def _give(self, route: str, waited: float) -> Slot:
         self._left -= 1
         self._of_route[route] = self._of_route.get(route, 0) + 1
-        self._on_change(1)
         return Slot(self, route, waited)

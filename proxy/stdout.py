@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import BinaryIO
 
 _EVERY_SECONDS = 0.05
+_PAUSE_SECONDS = 1.0
 _MOST_LINES = 10_000  # then stdout is stuck: whoever has one more waits for it, rather than use up the memory
 # PIPE_BUF (pipe(7)): what is longer may be torn apart by the lines of another process.
 _LARGEST_WRITE = 4096
@@ -31,8 +32,13 @@ class Lines:
         self._has_lines = threading.Event()
         self._writes = threading.Lock()
 
-    def batch(self) -> None:
-        """Write from now on in a thread, up to 50 ms later; to be called behind a fork."""
+    def batch(self, also: Callable[[], None] = lambda: None) -> None:
+        """Write from now on in a thread, up to 50 ms later; to be called behind a fork.
+
+        Args:
+            also: Called in that thread before each write, and each second without one.
+        """
+        self._also = also
         self._has_lines, self._writes = threading.Event(), threading.Lock()
         self._is_batching = True
         threading.Thread(target=self._write_forever, name="stdout", daemon=True).start()
@@ -55,8 +61,9 @@ class Lines:
 
     def _write_forever(self) -> None:
         while self._is_batching:
-            self._has_lines.wait()
+            self._has_lines.wait(_PAUSE_SECONDS)
             time.sleep(_EVERY_SECONDS)
+            self._also()
             self._has_lines.clear()
             self._write()
 

@@ -20,11 +20,12 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
-LOCKS = ("requirements.txt", "requirements-otel.txt", "requirements-dev.txt")  # each holds all of the one before
+# The middle two each hold all of the first, the last holds all.
+LOCKS = ("requirements.txt", "requirements-otel.txt", "requirements-gevent.txt", "requirements-dev.txt")
 NODE_LOCKS = sorted(path for path in ROOT.glob("*/*/package-lock.json") if "node_modules" not in path.parts)
 
 # As SPDX has them, and as the older classifiers do. The GPL's family is not among them: a decision, not an oversight.
-LICENCES = frozenset("0BSD Apache-2.0 BSD-2-Clause BSD-3-Clause ISC MIT MIT-0 MPL-2.0 PSF-2.0".split()) | {
+LICENCES = frozenset("0BSD Apache-2.0 BSD-2-Clause BSD-3-Clause ISC MIT MIT-0 MPL-2.0 PSF-2.0 ZPL-2.1".split()) | {
     "Apache Software License",
     "BSD License",
     "3-Clause BSD License",
@@ -97,7 +98,7 @@ def read_pins(text: str) -> dict[str, str]:
     lines = [
         line
         for line in _lines(text)
-        if not re.fullmatch(r"-r requirements(-otel)?\.in|-c requirements(-otel)?\.txt", line)
+        if not re.fullmatch(r"-r requirements(-otel|-gevent)?\.in|-c requirements(-otel|-gevent)?\.txt", line)
     ]
     for line in lines:
         if not _PINNED.fullmatch(line):
@@ -186,19 +187,25 @@ def soundness() -> Iterator[str]:
     Raises:
         ValueError: A requirements file that is no lock, or no list of pins.
     """
-    service, traced, everything = map(read_lock, _texts(*LOCKS))
-    direct, of_traces, of_tests = map(read_pins, _texts(*(name.replace(".txt", ".in") for name in LOCKS)))
+    service, traced, green, everything = map(read_lock, _texts(*LOCKS))
+    direct, of_traces, of_gevent, of_tests = map(read_pins, _texts(*(name.replace(".txt", ".in") for name in LOCKS)))
     missing = list(misinstalled(everything | service))
     if missing:
         yield from missing
         return
-    pins_of = ((service, direct), (traced, direct | of_traces), (everything, direct | of_traces | of_tests))
+    pins_of = (
+        (service, direct),
+        (traced, direct | of_traces),
+        (green, direct | of_gevent),
+        (everything, direct | of_traces | of_gevent | of_tests),
+    )
     for lock, pins in pins_of:
         yield from unlike_its_pins(lock, pins)
         yield from unneeded(lock, pins)
         yield from unmet(lock)
     yield from apart(service, everything)
     yield from apart(traced, everything)
+    yield from apart(green, everything)
     yield from unlicensed(everything)
     for path in NODE_LOCKS:
         yield from (f"{path.relative_to(ROOT)}: {found}" for found in loose_in_node(_packages(path)))
@@ -277,7 +284,7 @@ def main() -> None:
     """
     try:
         findings = list(soundness())
-        service, _, everything = map(read_lock, _texts(*LOCKS))
+        service, _, _, everything = map(read_lock, _texts(*LOCKS))
     except ValueError as error:
         sys.exit(str(error))
     print(f"locks: {len(service)} releases for the service, {len(everything)} with tests and checks, each with hashes")

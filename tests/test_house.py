@@ -77,7 +77,7 @@ MAY_IMPORT = {
     "app": BOTTOM
     | set("lean_flask proxy proxy.logs proxy.hooks sandbox scaffold.commands raw_path client_address".split()),
     "wsgi": {"app", "config", "hooks"},
-    "serve": {"config"},
+    "serve": {"config", "greenlets"},
     "doctor": {"config", "checks"},
     "checks": BOTTOM | {f"checks.{name}" for name in "environment findings backends cookie access hosting".split()},
     "checks.findings": set(),
@@ -87,10 +87,14 @@ MAY_IMPORT = {
     "checks.cookie": {"config", "checks.findings"},
     "checks.access": BOTTOM | {"checks.findings", "checks.network"},
     "checks.hosting": {"config", "checks.findings", "checks.network"},
-    "gunicorn.conf": {"config", "strict_worker", "proxy.logs", "proxy.metrics", "proxy.stdout"},
+    "gunicorn.conf": {"config", "proxy.logs", "proxy.metrics", "proxy.stdout"}
+    | {"strictness", "strict_worker", "strict_gevent", "greenlets"},
     "request_head": set(),
     "client_address": set(),
-    "strict_worker": {"request_head"} | BOTTOM | {"proxy.headers", "proxy.metrics"},
+    "strictness": {"request_head"} | BOTTOM | {"proxy.headers", "proxy.metrics"},
+    "strict_worker": {"config", "strictness"},
+    "strict_gevent": {"config", "strictness"},
+    "greenlets": set(),
     "sandbox": {"sandbox", "raw_path"},
     "scaffold": {"scaffold"},
 }

@@ -1,9 +1,12 @@
-"""What the worker refuses beyond gunicorn, how it says so, and how long it waits."""
+"""What the workers refuse beyond gunicorn, how they say so, and how long they wait: in threads, and in greenlets."""
 
+import importlib.util
 import json
+import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import pytest
 from gunicorn.config import Config
@@ -145,9 +148,15 @@ def backend() -> Iterator[Backend]:
         yield backend
 
 
-@pytest.fixture(scope="module")
-def server(backend: Backend) -> Iterator[Server]:
-    with Server({"API_BASE_URL": backend.url, "READ_TIMEOUT": "0.4", "REQUEST_DEADLINE": "0.4"}) as server:
+_Found = TypeVar("_Found")
+_HAS_GEVENT = importlib.util.find_spec("gevent") is not None
+_GEVENT = pytest.mark.skipif(not _HAS_GEVENT, reason="gevent is optional: pip install -r requirements-gevent.txt")
+
+
+@pytest.fixture(scope="module", params=["gthread", pytest.param("gevent", marks=_GEVENT)])
+def server(backend: Backend, request: pytest.FixtureRequest) -> Iterator[Server]:
+    times = {"READ_TIMEOUT": "0.4", "REQUEST_DEADLINE": "0.4"}
+    with Server({"API_BASE_URL": backend.url, "WORKER_CLASS": request.param, **times}) as server:
         yield server
 
 
@@ -303,3 +312,44 @@ def test_an_answer_that_is_the_last_says_so(server):
     status, fields, _ = answer(server, b"POST /api/auth/login HTTP/1.1\r\nHost: a\r\nContent-Length: 99000000\r\n\r\n{")
 
     assert (status, fields["x-bff-error"], fields["connection"]) == (413, "too_large", "close")
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="processors cannot be chosen here")
+def test_each_worker_has_a_processor_of_its_own():
+    """CPU_AFFINITY; one that is started in the place of another gets the one that has become free."""
+    usable = os.sched_getaffinity(0)
+    with Server({"API_BASE_URL": "http://x", "CPU_AFFINITY": "on", "WEB_CONCURRENCY": "2"}) as server:
+        before = _once(lambda: _processors(server), lambda processors: len(processors) == 2)
+        ended = min(before)
+        server.kill(ended)
+        after = _once(lambda: _processors(server), lambda processors: len(processors) == 2 and ended not in processors)
+
+    assert sorted(before.values()) == sorted(after.values())
+    assert all(len(processors) == 1 for processors in before.values())
+    assert len(set(before.values())) == min(2, len(usable))
+
+
+def _processors(server: Server) -> dict[int, tuple[int, ...]]:
+    """The processors of each worker that serves, by its id."""
+    processors = {worker: tuple(os.sched_getaffinity(worker)) for worker in server.workers()}
+    return {worker: some for worker, some in processors.items() if len(some) == 1}
+
+
+def _once(ask: Callable[[], _Found], is_so: Callable[[_Found], bool]) -> _Found:
+    """What `ask` gives as soon as it is so; at the latest, after ten seconds."""
+    give_up = time.monotonic() + 10
+    while not is_so(found := ask()) and time.monotonic() < give_up:
+        time.sleep(0.02)
+    return found
+
+
+def test_without_gevent_the_start_ends_in_one_line(tmp_path):
+    """It is optional."""
+    (tmp_path / "gevent.py").write_text("raise ModuleNotFoundError('gevent')\n")
+    server = Server({"API_BASE_URL": "http://x", "WORKER_CLASS": "gevent", "PYTHONPATH": str(tmp_path)}).start()
+
+    status = server.wait()
+    server.stop()
+
+    line = "WORKER_CLASS=gevent needs one more package: pip install -r requirements-gevent.txt\n"
+    assert (status, server.output) == (1, line)

@@ -112,19 +112,6 @@ def test_a_route_that_has_nothing_takes_no_room():
     assert (slots.taken, slots._of_route) == (0, {})
 
 
-def test_each_change_is_told():
-    """The gauge of exchanges under way is made of it."""
-    told: list[int] = []
-    slots = Slots(2, 0, 0.05, told.append)
-
-    first, second = take(slots, "a"), take(slots, "b")
-    gives(slots, "c")
-    first[0].give_back()
-    second[0].give_back()
-
-    assert told == [1, 1, -1, -1]
-
-
 def test_threads_never_take_more_than_there_are():
     """Fifty at once, a thousand times."""
     most = threading.Semaphore(6)  # of 8, for one route

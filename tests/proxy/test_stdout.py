@@ -100,3 +100,12 @@ def test_a_reader_that_has_gone_is_nobodys_failure():
     os.close(reader)
 
     assert process.wait(20) == 7
+
+
+def test_what_else_is_to_be_done_is_done_without_a_line_too(pipe):
+    """Gauges are published by it; while every request hangs, there is no line."""
+    called = threading.Event()
+
+    Lines(lambda: pipe).batch(called.set)
+
+    assert called.wait(timeout=10)
