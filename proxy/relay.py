@@ -21,6 +21,7 @@ log = structlog.get_logger()
 
 _DUPLICATE_KEY = re.compile(r"E11000 duplicate key .*?\bindex: (?P<field>\w+?)_1\b")
 _LONGEST_DATABASE_ERROR = 1000
+_COMPACT = (",", ":")
 _BY_STATUS = {error.status: error for error in (BadRequest, NotFound, MethodNotAllowed, TooLarge)}
 
 
@@ -68,7 +69,9 @@ def _error(body: bytes, status: int, otherwise: str) -> Response:
 
 
 def _json(status: int, **fields: str) -> Response:
-    return LeanResponse(f"{current_app.json.dumps(fields)}\n", status, content_type="application/json")
+    return LeanResponse(
+        f"{current_app.json.dumps(fields, separators=_COMPACT)}\n", status, content_type="application/json"
+    )
 
 
 def without_token(response: Response) -> Response:
