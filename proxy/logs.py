@@ -7,7 +7,7 @@ comes out in the same shape.
 import json
 import logging.config
 import time
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
@@ -57,6 +57,24 @@ def configure(settings: Settings) -> None:
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     logging.getLogger("werkzeug").addFilter(_is_no_request_line)
     logging.getLogger("flask-limiter").setLevel(logging.ERROR)
+
+
+def teller(settings: Settings) -> Callable[[str, str, Mapping[str, Any]], None]:
+    """What writes an event, given its level, its name and its fields, in the shortest way there is.
+
+    Each request has an event; where it is to be a line of JSON on stdout, structlog would have it cost three times as
+    much (5 µs, and 1.8 µs without).
+    """
+    if structlog.get_config()["processors"][-1] is not _as_json:  # whoever runs us has said where it goes
+        log = structlog.get_logger()
+        return lambda level, event, fields: getattr(log, level)(event, **fields)
+    least = _LEVELS[settings.log_level]
+
+    def tell(level: str, event: str, fields: Mapping[str, Any]) -> None:
+        if _LEVELS[level] >= least:
+            stdout.write(_as_json(None, level, _stamp(None, level, {"event": event, **fields})) + b"\n")
+
+    return tell
 
 
 def of_libraries(settings: Settings) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from random import getrandbits
 from typing import Any
@@ -10,11 +11,14 @@ import structlog
 from flask import Flask, Request, Response, g, request
 
 from config import Settings
+from proxy import logs
 from proxy.errors import BackendDown
 from proxy.logs import Pseudonyms
 from proxy.metrics import Metrics
 from proxy.tokens import Token
 from proxy.upstream import Watch
+
+Tell = Callable[[str, str, Mapping[str, Any]], None]
 
 log = structlog.get_logger()
 
@@ -33,7 +37,7 @@ def init_app(app: Flask, settings: Settings, metrics: Metrics) -> None:
     """Give every request an id and an event, count it; warn once of forwarding fields that nobody may send."""
     pseudonyms = app.extensions["pseudonyms"] = Pseudonyms(settings.log_key())
     app.before_request(partial(_begin, metrics))
-    app.after_request(partial(_end, metrics, pseudonyms))
+    app.after_request(partial(_end, metrics, pseudonyms, logs.teller(settings)))
     app.before_request(_ForwardingFieldWarning(settings.trusted_proxies))
 
 
@@ -63,15 +67,17 @@ def _begin(metrics: Metrics) -> None:
     metrics.under_way.add(ticket)
 
 
-def _end(metrics: Metrics, pseudonyms: Pseudonyms, response: Response) -> Response:
+def _end(metrics: Metrics, pseudonyms: Pseudonyms, tell: Tell, response: Response) -> Response:
     """Tell of the request: at once, or when its stream has ended."""
     noted = vars(g._get_current_object())
     response.headers["X-Request-ID"] = noted["request_id"]
     fields = _fields(pseudonyms, request._get_current_object(), response, noted)  # type: ignore[attr-defined]
     if "response_body" in noted:
-        response.call_on_close(partial(_tell, metrics, fields, noted.copy()))  # not the response: it would hold itself
+        response.call_on_close(
+            partial(_tell, metrics, tell, fields, noted.copy())
+        )  # not the response: it would hold itself
     else:
-        _tell(metrics, fields, noted)
+        _tell(metrics, tell, fields, noted)
     return response
 
 
@@ -117,11 +123,12 @@ def _has_a_secret(route: str) -> bool:
     return _SECRET_SEGMENT.search(route) is not None
 
 
-def _tell(metrics: Metrics, fields: dict[str, Any], noted: dict[str, Any]) -> None:
+def _tell(metrics: Metrics, tell: Tell, fields: dict[str, Any], noted: dict[str, Any]) -> None:
     """Complete the event and the metrics with what is known at the end.
 
     Args:
         metrics: To count in.
+        tell: Writes the event.
         fields: From `_fields`.
         noted: What the parts noted in `g`: moments of the monotonic clock, and the bodies that were streamed.
     """
@@ -140,8 +147,7 @@ def _tell(metrics: Metrics, fields: dict[str, Any], noted: dict[str, Any]) -> No
     metrics.under_way.discard(noted["ticket"])
     metrics.answered(fields, seconds, backend_seconds)
     is_bad = fields["status"] >= 500 or (fields["detail"] or "").startswith("cut short")
-    tell = log.warning if is_bad else log.debug if "is_quiet" in noted else log.info
-    tell("request", **fields)
+    tell("warning" if is_bad else "debug" if "is_quiet" in noted else "info", "request", fields)
 
 
 class _ForwardingFieldWarning:

@@ -52,7 +52,9 @@ def events_of(path: Path) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and node.args:
             is_one = _is_log(node.func) or (isinstance(node.func, ast.Name) and node.func.id in methods)
-            yield from (name for name in _texts(node.args[0]) if is_one and _NAME.fullmatch(name))
+            is_told = ast.unparse(node.func) == "tell" and len(node.args) == len(("level", "event", "fields"))
+            names = _texts(node.args[1 if is_told else 0]) if is_one or is_told else []
+            yield from filter(_NAME.fullmatch, names)
 
 
 def _texts(node: ast.AST) -> list[str]:
