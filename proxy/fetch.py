@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Callable
-from functools import cache, lru_cache, partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, unquote_to_bytes
 
@@ -221,14 +221,9 @@ def asker() -> headers.Asker:
 
 
 def _host(scheme: str, environ: "WSGIEnvironment") -> str:
-    """As `request.host`, which looks through it anew for each request."""
+    """As `request.host`, which would ask for each part of it through Werkzeug."""
     field = environ.get("HTTP_HOST")
-    return _checked_host(scheme, field) if field else request.host
-
-
-@lru_cache(maxsize=256)
-def _checked_host(scheme: str, field: str) -> str:
-    return get_host(scheme, field)
+    return get_host(scheme, field) if field else request.host
 
 
 def backend_path(template: str, *segments: str) -> str:

@@ -34,9 +34,8 @@ class Pseudonyms:
 
     def __init__(self, key: bytes) -> None:
         self._key = key
-        self.of = lru_cache(maxsize=1024)(self._make)
 
-    def _make(self, text: str) -> str:
+    def of(self, text: str) -> str:
         """16 hexadecimal digits (BLAKE2b with a key, RFC 7693 §2.9)."""
         return blake2b(text.encode("utf-8", "replace"), digest_size=8, key=self._key).hexdigest()
 
