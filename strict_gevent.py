@@ -13,12 +13,11 @@ from gevent.event import Event
 from gevent.pool import Pool
 from gunicorn import http
 from gunicorn.http.errors import NoMoreData
-from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.base_async import AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
 
 from config import Settings
-from strictness import STOPPING_SECONDS, Patience, Strictness, linger
+from strictness import STOPPING_SECONDS, Patience, PatientUnreader, Strictness, linger
 
 if TYPE_CHECKING:
     from gunicorn.http.message import Request
@@ -154,7 +153,7 @@ class _Connection(Patience):
         self.sock = _Socket(client.family, client.type, client.proto, fileno=client.detach())
         self.sock.seconds = settings.read_timeout
         self.parser = http.get_parser(cfg, self.sock, address)
-        self.parser.unreader = _Unreader(self.sock, self)
+        self.parser.unreader = PatientUnreader(self.sock, self, self.sock.settimeout)
 
     def has_more(self, seconds: float) -> bool:
         """Whether the first bytes of a request come within this time."""
@@ -205,28 +204,6 @@ class _Socket(socket.socket):
         view = memoryview(data)
         for start in range(0, len(view), _PIECE_BYTES):
             super().sendall(view[start : start + _PIECE_BYTES], flags)
-
-
-class _Unreader(SocketUnreader):
-    """Reads what the browser sends, for as long as its connection allows."""
-
-    def __init__(self, sock: Any, connection: _Connection) -> None:
-        super().__init__(sock)
-        self._connection = connection
-
-    def chunk(self, size_hint: int | None = None) -> bytes:
-        """Some bytes; none at the end.
-
-        Raises:
-            NoMoreData: The time is over; to gunicorn, the browser has hung up.
-        """
-        left = self._connection.seconds_left()
-        if left > 0:
-            self.sock.settimeout(left)
-            with suppress(TimeoutError):
-                return bytes(super().chunk(size_hint))
-        self._connection.tell_of_slowness()
-        raise NoMoreData
 
 
 def _backlog(listener: Any) -> Iterator[tuple[Any, Any]]:

@@ -2,17 +2,15 @@
 
 import select
 import socket
-import struct
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from gunicorn.http.errors import NoMoreData
-from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers import gthread
 
 from config import Settings
-from strictness import STOPPING_SECONDS, Patience, Strictness, linger
+from proxy.connect import bound_in_kernel
+from strictness import STOPPING_SECONDS, Patience, PatientUnreader, Strictness, linger
 
 if TYPE_CHECKING:
     from gunicorn.http.message import Request
@@ -59,11 +57,13 @@ class StrictWorker(Strictness, gthread.ThreadWorker):
         goes_on = self._handle_one(conn)
         if goes_on is True and len(self._staying) < _MOST_STAYING:
             self._staying.add(conn)
-            for _ in range(_MOST_IN_A_ROW):
-                if goes_on is not True or not self._has_more(conn):
-                    break
-                goes_on = self._handle_one(conn)
-            self._staying.discard(conn)
+            try:
+                for _ in range(_MOST_IN_A_ROW):
+                    if goes_on is not True or not self._has_more(conn):
+                        break
+                    goes_on = self._handle_one(conn)
+            finally:
+                self._staying.discard(conn)
         if goes_on is False:
             linger(conn.sock)
         return goes_on
@@ -118,10 +118,12 @@ class _Connection(gthread.TConn, Patience):
         """Make the parser, once the first bytes are there."""
         if not self.initialized:
             super().init()
-            self.parser.unreader = _Unreader(self.sock, self)
+            # The kernel's timeouts: Python's own would make the socket non-blocking under gunicorn's feet.
+            wait = partial(bound_in_kernel, self.sock, socket.SO_RCVTIMEO)
+            self.parser.unreader = PatientUnreader(self.sock, self, wait)
             self._poll = select.poll()
             self._poll.register(self.sock, select.POLLIN)
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(self._settings.read_timeout))
+            bound_in_kernel(self.sock, socket.SO_SNDTIMEO, self._settings.read_timeout)
 
     def is_readable(self, milliseconds: int) -> bool:
         """Whether the browser sends something, or hangs up, within this time."""
@@ -130,33 +132,3 @@ class _Connection(gthread.TConn, Patience):
     def close(self, graceful: bool = False) -> None:  # noqa: ARG002 - gunicorn's signature
         """Close at once: gunicorn would linger for two seconds, in the one thread that serves all connections."""
         super().close(graceful=False)
-
-
-class _Unreader(SocketUnreader):
-    """Reads what the browser sends, for as long as its connection allows."""
-
-    def __init__(self, sock: socket.socket, connection: _Connection) -> None:
-        super().__init__(sock)
-        self._connection = connection
-
-    def chunk(self, size_hint: int | None = None) -> bytes:
-        """Some bytes; none at the end.
-
-        Raises:
-            NoMoreData: The time is over; to gunicorn, the browser has hung up.
-        """
-        left = self._connection.seconds_left()
-        if left <= 0:
-            self._connection.tell_of_slowness()
-            raise NoMoreData
-        # The kernel's timeout: Python's own would make the socket non-blocking under gunicorn's feet.
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(left))
-        try:
-            return bytes(super().chunk(size_hint))
-        except BlockingIOError:
-            self._connection.tell_of_slowness()
-            raise NoMoreData from None
-
-
-def _timeval(seconds: float) -> bytes:
-    return struct.pack("ll", int(seconds), max(1, int(seconds % 1 * 1_000_000)))

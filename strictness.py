@@ -24,8 +24,10 @@ from gunicorn.http.errors import (
     InvalidResponseHeaderName,
     LimitRequestHeaders,
     LimitRequestLine,
+    NoMoreData,
     ParseException,
 )
+from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.base import Worker
 
 from config import Settings
@@ -45,6 +47,7 @@ log = structlog.get_logger()
 STOPPING_SECONDS = 6.0
 _LONGEST_REST = 64 * 1024  # of a body that nobody wants: beyond it gunicorn closes, and would not have said so
 _LINGER_SECONDS = 0.3
+_JOINED_BYTES = 64 * 1024  # a longer body is not copied to stand behind its head
 _CLIENT_ERRORS = {LimitRequestLine: 414, LimitRequestHeaders: 431}
 _SERVER_ERRORS = (ConfigurationProblem, InvalidResponseHeader, InvalidResponseHeaderName)
 
@@ -127,6 +130,35 @@ class Patience:
         log.info("gave_up", client=_address(self._client), detail=f"its {self._awaited} took too long")
 
 
+class PatientUnreader(SocketUnreader):
+    """Reads what the browser sends, for as long as its connection allows.
+
+    Args:
+        sock: The connection's.
+        patience: Says how long.
+        bound: Lets the next read from the socket wait for so many seconds.
+    """
+
+    def __init__(self, sock: Any, patience: Patience, bound: Callable[[float], None]) -> None:
+        super().__init__(sock)
+        self._patience = patience
+        self._bound = bound
+
+    def chunk(self, size_hint: int | None = None) -> bytes:
+        """Some bytes; none at the end (called by gunicorn).
+
+        Raises:
+            NoMoreData: The time is over; to gunicorn, the browser has hung up.
+        """
+        left = self._patience.seconds_left()
+        if left > 0:
+            self._bound(left)
+            with suppress(TimeoutError, BlockingIOError):  # the latter at the end of the kernel's timeout
+                return bytes(super().chunk(size_hint))
+        self._patience.tell_of_slowness()
+        raise NoMoreData
+
+
 def linger(sock: socket.socket) -> None:
     """Say that nothing follows, and read on for a moment: closed at once, unread bytes would reset the connection
     under the answer (RFC 9112 §9.6).
@@ -168,7 +200,7 @@ class _Response(wsgi.Response):
         super().close()
 
     def _emit_body(self, data: bytes) -> None:
-        if self.chunked:
+        if self.chunked or len(data) > _JOINED_BYTES:
             self._send_head()
         head, self._head = self._head, b""
         util.write(self.sock, head + data if head else data, self.chunked)

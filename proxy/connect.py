@@ -1,6 +1,7 @@
 """A socket to a host, within a time: looking up its name, and all of its addresses, included."""
 
 import socket
+import struct
 import threading
 import time
 from collections.abc import Sequence
@@ -99,3 +100,14 @@ def _addresses(host: str, port: int, seconds: float) -> list[_Address]:
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except (socket.gaierror, UnicodeError):
         return _lookups.find(host, port, seconds)
+
+
+def bound_in_kernel(sock: socket.socket, option: int, seconds: float) -> None:
+    """Let each call that reads from a blocking socket, or writes to it, wait for so long (socket(7)).
+
+    Args:
+        sock: The socket.
+        option: `SO_RCVTIMEO` or `SO_SNDTIMEO`.
+        seconds: At least a microsecond is set: none would be for ever.
+    """
+    sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", int(seconds), max(1, int(seconds % 1 * 1_000_000))))

@@ -10,11 +10,9 @@ import re
 import select
 import socket
 import ssl
-import struct
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -23,6 +21,7 @@ from requests.adapters import BaseAdapter
 from requests.cookies import RequestsCookieJar
 from urllib3.util import SKIP_HEADER
 
+from proxy.connect import bound_in_kernel
 from proxy.transport import (
     DISTRUST_SECONDS,
     PIECE_BYTES,
@@ -35,6 +34,7 @@ from proxy.transport import (
 )
 
 _READ_BYTES = 256 * 1024
+_HEAD_BYTES = 16 * 1024  # a small reply comes whole with its head
 _LONGEST_HEAD = 64 * 1024  # with its end; as long as a line may be for `http.client`
 _AHEAD_BYTES = 16 * 1024  # between chunks: what is left of them is copied for each, 5 µs of 256 KiB
 _LONGEST_LINE = 1024  # of a chunk's size, with its extensions
@@ -46,9 +46,9 @@ _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _STATUS_LINE = re.compile(r"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\r\n\0]*)?\r\n")
 _FIELDS = re.compile(rf"(?:{_TOKEN}:[^\r\n\0]*\r\n){{0,99}}\r\n")
 _FIELD = re.compile(r"([^:\r\n]+):([^\r\n]*)\r\n")
-_NAME = re.compile(_TOKEN)
 _PROTOCOL = b"HTTP/1."
-_BREAK = re.compile(r"[\r\n\0]")
+# What leaves: a method, a target and names that end where they seem to.
+_REQUEST_HEAD = re.compile(rf"{_TOKEN} [^\x00-\x20\x7f]+ HTTP/1\.1\r\n(?:{_TOKEN}: [^\r\n\0]*\r\n)+")
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n\0]*)?")  # RFC 9112 §7.1
 
@@ -135,9 +135,14 @@ class Pool:
         """Take a connection back whose last reply has been read to its end."""
         now = connection.idle_since = time.monotonic()
         self._idle.append(connection)
-        oldest = self._idle[0] if self._idle else connection
-        if len(self._idle) > self._size or now - oldest.idle_since > self._idle_timeout:
+        if len(self._idle) > self._size or now - self._oldest_since(now) > self._idle_timeout:
             self._close_oldest()
+
+    def _oldest_since(self, now: float) -> float:
+        try:
+            return self._idle[0].idle_since
+        except IndexError:  # another thread was faster
+            return now
 
     def _close_oldest(self) -> None:
         try:
@@ -185,7 +190,7 @@ class Connection:
         """Send a request, its body in one write with its head where it is short.
 
         Raises:
-            ValueError: A field cannot stand in a request.
+            ValueError: The method, the target or a field cannot stand in a request.
         """
         if not self._is_open:
             self._connect(exchange)
@@ -254,10 +259,9 @@ class Connection:
         if isinstance(self._sock, ssl.SSLSocket) or not isinstance(self._sock, _socket.socket):
             self._sock.settimeout(seconds)
             return
-        timeval = struct.pack("ll", int(seconds), max(1, int(seconds % 1 * 1_000_000)))
         self._sock.settimeout(None)
-        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
-        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
+        bound_in_kernel(self._sock, socket.SO_RCVTIMEO, seconds)
+        bound_in_kernel(self._sock, socket.SO_SNDTIMEO, seconds)
 
     def receive(self, exchange: Exchange, most: int = _READ_BYTES) -> bytes:
         """Some bytes, within the exchange's time; none at the end.
@@ -300,7 +304,7 @@ class Connection:
                 raise NotHttp("the head is longer than it may be")
             if not data.startswith(_PROTOCOL[: len(data)]):  # to wait for its end would make it a time-out
                 raise NotHttp("no head of a reply")
-            more = self.receive(exchange)
+            more = self.receive(exchange, _HEAD_BYTES)
             if not more and exchange.has_begun:
                 raise NotHttp("the head was cut short")
             if not more:
@@ -520,22 +524,13 @@ def _request_head(request: Prepared, exchange: Exchange, host_line: str) -> byte
     fields = request.headers
     if "host" not in fields:
         lines.append(host_line)
-    for name, value in fields.items():
-        if value != SKIP_HEADER:
-            if not _is_name(name):
-                raise ValueError("not the name of a field")
-            lines.append(f"{name}: {value}\r\n")
+    lines += [f"{name}: {value}\r\n" for name, value in fields.items() if value != SKIP_HEADER]
     if request.is_chunked:
         lines.append("Transfer-Encoding: chunked\r\n")
     head = "".join(lines)
-    if len(_BREAK.findall(head)) != 2 * len(lines):  # a value that would end its line, and begin another
-        raise ValueError("not the value of a field")
+    if head.count("\n") != len(lines) or not _REQUEST_HEAD.fullmatch(head):  # the former: a value that is two lines
+        raise ValueError("not the head of a request")
     return f"{head}\r\n".encode("latin-1")
-
-
-@lru_cache(maxsize=1024)
-def _is_name(name: str) -> bool:
-    return _NAME.fullmatch(name) is not None
 
 
 def connections(base_url: str, tls: ssl.SSLContext | None) -> Callable[[], Connection]:

@@ -364,8 +364,15 @@ def test_of_what_is_sent_urllib3_takes_more(name, value):
     """Folding, NUL and names that are no token (RFC 9110 §5)."""
     assert value.encode() in sent("urllib3", "GET", "/x", {name: value}, None)
 
-    with pytest.raises(ValueError, match="not the"):
+    with pytest.raises(ValueError, match="not the head"):
         sent("lean", "GET", "/x", {name: value}, None)
+
+
+@pytest.mark.parametrize("method", ["", "G T", "GET /y HTTP/1.1\r\nA: b\r\n\r\nGET", "GET\n", "G\xc9T", "(GET)"])
+def test_a_method_that_is_none_is_refused(method):
+    """A team's hook may have written it (RFC 9110 §9.1)."""
+    with pytest.raises(ValueError, match="not the head"):
+        sent("lean", method, "/x", {}, None)
 
 
 BODIES = {
