@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
+from config import Settings
 from tests.backend import Backend
 from tests.server import Server
 
@@ -30,7 +31,8 @@ PIECE = bytes(256 * 1024)
 ROUNDS = 3
 EVENTS = 100
 EVENTS_APART_SECONDS = 0.01
-SLOTS = 192  # three quarters of THREADS, as they are by default
+DEFAULTS = Settings(app_env="production", api_base_url="http://backend")
+SLOTS = DEFAULTS.slots()[0] * 3 // 4  # what one route may have
 PROBES = 300
 MOST_GROWTH_MIB = 32.0
 MOST_EVENT_MS = 100.0
@@ -270,7 +272,7 @@ def measure_slots(proxied: Way, streams: Streams, memory: Memory) -> Iterator[Ro
         meanwhile = {name: latencies(proxied.port, path) for name, path in probes.items()}
         growth = memory.now() - before
     yield Row(
-        "streams that a worker holds (THREADS=256)",
+        f"streams that a worker holds (THREADS={DEFAULTS.threads})",
         f"{held}, {growth:.1f} MiB more memory",
         bound=f"= {SLOTS}",
         is_kept=held == SLOTS,
@@ -363,8 +365,9 @@ def report(rows: list[Row]) -> str:
         TITLE,
         "",
         f"`make bench-stream`, {datetime.now(UTC):%Y-%m-%d}, {machine}, {versions}. One worker with",
-        "the settings' defaults (THREADS=256); backend, worker and browser on this one machine, over loopback. Times",
-        f"of a transfer are medians of {ROUNDS}; memory is resident memory (VmRSS before, VmHWM at its highest).",
+        f"the settings' defaults (THREADS={DEFAULTS.threads}); backend, worker and browser on this one machine, over",
+        f"loopback. Times of a transfer are medians of {ROUNDS}; memory is resident memory (VmRSS before, VmHWM at its",
+        "highest).",
         "",
         "| what | through `/api/proxy/*` | beside, directly | bound |",
         "| --- | --- | --- | --- |",
