@@ -314,6 +314,12 @@ def test_an_answer_that_is_the_last_says_so(server):
     assert (status, fields["x-bff-error"], fields["connection"]) == (413, "too_large", "close")
 
 
+@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="there is one way to schedule here")
+def test_a_thread_that_wakes_up_does_not_push_another_aside(server):
+    """It would only wait for Python's lock (docs/decisions/0012)."""
+    assert {os.sched_getscheduler(worker) for worker in server.workers()} == {os.SCHED_BATCH}
+
+
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="processors cannot be chosen here")
 def test_each_worker_has_a_processor_of_its_own():
     """CPU_AFFINITY; one that is started in the place of another gets the one that has become free."""
