@@ -71,7 +71,7 @@ def teller(settings: Settings) -> Callable[[str, str, Mapping[str, Any]], None]:
 
     def tell(level: str, event: str, fields: Mapping[str, Any]) -> None:
         if _LEVELS[level] >= least:
-            stdout.write(_as_json(None, level, _stamp(None, level, {"event": event, **fields})) + b"\n")
+            stdout.write(_as_json(None, level, _stamped(level, event, fields)) + b"\n")
 
     return tell
 
@@ -106,10 +106,14 @@ def _formatter(*, as_json: bool) -> logging.Formatter:
 
 
 def _stamp(_logger: object, level: str, event: Event) -> Event:
+    return _stamped(level, event.pop("event"), event)
+
+
+def _stamped(level: str, event: str, fields: Mapping[str, Any]) -> Event:
     """When, how bad and what; in front of everything else."""
     now = time.time()
     moment = f"{_second(int(now))}.{int(now % 1 * 1000):03d}+00:00"
-    return {"time": moment, "level": level, "event": event.pop("event"), **event}
+    return {"time": moment, "level": level, "event": event, **fields}
 
 
 @lru_cache(maxsize=2)

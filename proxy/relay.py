@@ -6,6 +6,7 @@ import time
 from functools import partial
 from http import HTTPStatus
 
+import orjson
 import requests
 import structlog
 from flask import Flask, Response, current_app, g, request
@@ -65,13 +66,15 @@ def _success(body: bytes, status: int) -> Response:
 
 
 def _error(body: bytes, status: int, otherwise: str) -> Response:
-    return _json(status, error=_message(strict_json.parse(body) if body else None, status, otherwise))
+    return _json(status, {"error": _message(strict_json.parse(body) if body else None, status, otherwise)})
 
 
-def _json(status: int, **fields: str) -> Response:
-    return LeanResponse(
-        f"{current_app.json.dumps(fields, separators=_COMPACT)}\n", status, content_type="application/json"
-    )
+def _json(status: int, fields: dict[str, str]) -> Response:
+    try:
+        body = orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError:  # half a surrogate pair, in a message of the backend's
+        body = f"{current_app.json.dumps(fields, separators=_COMPACT)}\n".encode()
+    return LeanResponse(body, status, content_type="application/json")
 
 
 def without_token(response: Response) -> Response:
@@ -130,7 +133,7 @@ def _message(document: object, status: int, otherwise: str) -> str:
 
 def _show(error: BffError) -> Response:
     g.error_code, g.error_detail = error.code, str(error)
-    response = _json(error.status, error=error.message, **error.more)
+    response = _json(error.status, {"error": error.message, **error.more})
     response.headers["X-BFF-Error"] = error.code
     response.headers.update(error.headers)
     return response

@@ -1,7 +1,7 @@
 """What keeps a browser out of trouble: requests of other sites, who may call across origins, and response headers."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from functools import partial
 
 import structlog
@@ -25,7 +25,9 @@ _VARY = ("Vary", "Origin, Sec-Fetch-Site")
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Refuse requests of other sites, let the pages of CORS_ORIGINS call, mark every answer as this user's alone."""
-    app.before_request(partial(_refuse_cross_site, settings))
+    # A mere link brings another cookie along, like next-auth's.
+    is_strict = settings.token_source == "cookie" and settings.token_cookie_samesite == "Strict"
+    app.before_request(partial(_refuse_cross_site, _SAFE if is_strict else frozenset(), settings.csrf_trusted_origins))
     if settings.cors_origins:
         CORS(
             app,
@@ -43,22 +45,25 @@ def _by_name(fields: Iterable[_Field]) -> dict[str, _Field]:
     return {field[0].lower(): field for field in fields}
 
 
-def _refuse_cross_site(settings: Settings) -> None:
+def _refuse_cross_site(harmless: Container[str], trusted: Container[str]) -> None:
     """What a page of another site makes a browser send carries the user's cookie, and is not the user's wish.
 
     The browser says where a request comes from in `Sec-Fetch-Site`, which no script can set; an old browser, or one on
     plain HTTP, in `Origin`; curl says neither, and has no cookie that it was not given. A sibling subdomain is another
-    site too. Safe methods pass where the cookie is SameSite=Strict; another, like next-auth's, comes with a mere link.
+    site too.
+
+    Args:
+        harmless: The methods that pass: the safe ones, where the cookie is SameSite=Strict.
+        trusted: CSRF_TRUSTED_ORIGINS.
 
     Raises:
-        CrossSite: It comes from elsewhere, and not from an origin of CSRF_TRUSTED_ORIGINS.
+        CrossSite: It comes from elsewhere, and not from a trusted origin.
     """
-    is_strict = settings.token_source == "cookie" and settings.token_cookie_samesite == "Strict"
-    is_harmless = is_strict and request.method in _SAFE
-    if is_harmless or request.blueprint == "health":  # by what was matched: a path can be written in more ways than one
+    # By what was matched: a path can be written in more ways than one.
+    if request.method in harmless or request.blueprint == "health":
         return
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
-    if site in {"same-origin", "none"} or origin in settings.csrf_trusted_origins:
+    if site in {"same-origin", "none"} or origin in trusted:
         return
     if site or (origin and origin.partition("://")[2] != request.host):
         fields = {"site": site, "origin": origin, "host": request.host, "client": request.remote_addr}

@@ -126,7 +126,7 @@ def delete_dead_cookie(response: Response) -> Response:
     """Delete the cookie of a token that is no longer taken: pages send its owner to the sign-in form, and the front
     end's middleware, which looks at the cookie's presence alone, sends them back.
     """
-    if response.status_code != NotSignedIn.status:
+    if response.status_code != NotSignedIn.status or "HTTP_COOKIE" not in request.environ:
         return response
     is_not_about_token = request.endpoint in _OTHER_401S and "X-BFF-Error" not in response.headers
     return _delete_sent_cookie(response) if needs_token() and not is_not_about_token else response
