@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 _SILENCE_SECONDS = 0.05
 # A connection keeps its thread while its next request follows so closely: so many connections at once (with more, their
 # threads would fight for Python's lock, and the slowest requests grow slower), and so many requests, then others' turn.
-_NEXT_REQUEST_MILLISECONDS = 50
-_MOST_STAYING = 8
+_NEXT_REQUEST_SECONDS = 0.05
+_MOST_STAYING = 16
 _MOST_IN_A_ROW = 50
 
 
@@ -74,7 +74,7 @@ class StrictWorker(Strictness, gthread.ThreadWorker):
 
     def _has_more(self, conn: "_Connection") -> bool:
         """Whether the next request comes at once, and nobody else wants the thread."""
-        return self.alive and not self.tpool._work_queue.qsize() and conn.is_readable(_NEXT_REQUEST_MILLISECONDS)
+        return self.alive and not self.tpool._work_queue.qsize() and conn.has_more(_NEXT_REQUEST_SECONDS)
 
     def handle_request(self, req: "Request", conn: Any) -> bool:
         """Serve a request whose head was understood, if no other server can have understood it in another way."""
@@ -87,10 +87,29 @@ class StrictWorker(Strictness, gthread.ThreadWorker):
 
         Its failure is no second answer to the request that has just had one; a proxy would give it to the next user.
         """
+        if getattr(conn.parser.mesg.body.reader, "length", None) == 0:  # all is read, and no time-out need be set
+            return keepalive
         try:
             return bool(super()._keepalive_after(conn, keepalive))
         except Exception:  # whatever a body can fail with
             return False
+
+
+class _Socket(socket.socket):
+    """One that stays as it is without a system call, each of which lets go of Python's lock.
+
+    gunicorn tells it four times a request that it may block.
+    """
+
+    def setblocking(self, flag: bool) -> None:
+        """Whether calls wait (socket.socket)."""
+        if flag != self.getblocking():
+            super().setblocking(flag)
+
+    def settimeout(self, value: float | None) -> None:
+        """How long they do (socket.socket)."""
+        if value != self.gettimeout():
+            super().settimeout(value)
 
 
 class _Connection(gthread.TConn, Patience):
@@ -98,6 +117,8 @@ class _Connection(gthread.TConn, Patience):
 
     def __init__(self, settings: Settings, cfg: Any, sock: socket.socket, client: Any, server: Any) -> None:
         Patience.__init__(self, settings, client)
+        self._waits = 0.0
+        sock = _Socket(sock.family, sock.type, sock.proto, fileno=sock.detach())
         super().__init__(cfg, sock, client, server)  # type: ignore[call-arg]  # gunicorn's, which has no types
 
     @property
@@ -118,16 +139,28 @@ class _Connection(gthread.TConn, Patience):
         """Make the parser, once the first bytes are there."""
         if not self.initialized:
             super().init()
-            # The kernel's timeouts: Python's own would make the socket non-blocking under gunicorn's feet.
-            wait = partial(bound_in_kernel, self.sock, socket.SO_RCVTIMEO)
-            self.parser.unreader = PatientUnreader(self.sock, self, wait)
-            self._poll = select.poll()
-            self._poll.register(self.sock, select.POLLIN)
+            self.parser.unreader = PatientUnreader(self.sock, self, self._wait)
             bound_in_kernel(self.sock, socket.SO_SNDTIMEO, self._settings.read_timeout)
 
-    def is_readable(self, milliseconds: int) -> bool:
-        """Whether the browser sends something, or hangs up, within this time."""
-        return bool(self.parser.unreader.buf.getvalue()) or bool(self._poll.poll(milliseconds))
+    def _wait(self, seconds: float) -> None:
+        """Let the next read wait so long, in the kernel: Python's own timeout would make the socket non-blocking."""
+        if seconds != self._waits:
+            self._waits = seconds
+            bound_in_kernel(self.sock, socket.SO_RCVTIMEO, seconds)
+
+    def has_more(self, seconds: float) -> bool:
+        """Whether the next request begins within this time, or the browser hangs up; what has come is kept for it."""
+        unreader = self.parser.unreader
+        if unreader.buf.getvalue():
+            return True
+        self._wait(seconds)
+        try:
+            unreader.unread(self.sock.recv(unreader.mxchunk))
+        except BlockingIOError:
+            return False
+        except OSError:  # a reset: whoever reads next meets it
+            return True
+        return True
 
     def close(self, graceful: bool = False) -> None:  # noqa: ARG002 - gunicorn's signature
         """Close at once: gunicorn would linger for two seconds, in the one thread that serves all connections."""
