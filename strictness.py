@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 import structlog
 from gunicorn import util
 from gunicorn.glogging import Logger
-from gunicorn.http import wsgi
+from gunicorn.http import message, wsgi
 from gunicorn.http.body import ChunkedReader
 from gunicorn.http.errors import (
     ConfigurationProblem,
@@ -68,7 +68,12 @@ class Strictness(Worker):
         self._settings: Settings = app.extensions["settings"]
         self._metrics: Metrics = app.extensions["metrics"]
         self._longest_body = max(self._settings.max_content_length, self._settings.proxy_max_content_length)
-        wsgi.Response = _Response  # there is no setting for it; it is looked up by name when it is needed
+        # gunicorn asks for a score of its settings a request, and searches for each; nobody changes them here (4 %).
+        self.cfg.__dict__.update((name, setting.get()) for name, setting in self.cfg.settings.items())
+        # There is no setting for these; they are looked up by name when they are needed. No peer may say who asks:
+        # gunicorn would parse its address to compare it with an empty list (3 %).
+        message.HeaderPolicy._peer_is_trusted_proxy = lambda _: False
+        wsgi.Response = _Response
 
     def judge(self, req: "Request") -> None:
         """Refuse a request whose head was understood, where another server can have understood it in another way.

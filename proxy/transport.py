@@ -10,8 +10,7 @@ import re
 import socket
 import ssl
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
@@ -77,7 +76,7 @@ class Fields(CaseInsensitiveDict[str]):
     """Header fields, filled without the ceremony of `MutableMapping.update`."""
 
     def __init__(self, fields: Mapping[str, str]) -> None:
-        self._store = OrderedDict((name.lower(), (name, value)) for name, value in fields.items())
+        self._store = {name.lower(): (name, value) for name, value in fields.items()}  # type: ignore[assignment]
 
     @classmethod
     def of_pairs(cls, pairs: Iterable[tuple[str, str]]) -> "Fields":
@@ -126,8 +125,9 @@ class Session(requests.Session):
         self.cookies = RequestsCookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
         self.adapters.clear()  # only what `mount` names can be reached
 
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """None: a redirect is an answer like any other; following one would take the token along."""
+    def resolve_redirects(self, *_: Any, **__: Any) -> Iterator[Any]:  # type: ignore[override]
+        """Nothing: a redirect is an answer like any other; following one would take the token along."""
+        return iter(())
 
 
 class Adapter(HTTPAdapter):
