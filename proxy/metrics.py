@@ -147,7 +147,7 @@ class Metrics:
         self._refusals.labels(code).inc()
 
     def publish(self) -> None:
-        """Show the other processes how much is under way; by each request, it would be 3 % of it."""
+        """Show the other processes how much is under way; not by each request, which writes five values already."""
         self._in_flight.set(len(self.under_way))
         self._at_the_backend.set(self.slots_taken())
 
