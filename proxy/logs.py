@@ -9,7 +9,7 @@ import logging.config
 import time
 from collections.abc import Callable, Mapping, MutableMapping
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import blake2b
 from typing import Any
 
@@ -62,7 +62,7 @@ def teller(settings: Settings) -> Callable[[str, str, Mapping[str, Any]], None]:
     """What writes an event, given its level, its name and its fields, in the shortest way there is.
 
     Each request has an event; where it is to be a line of JSON on stdout, structlog would have it cost three times as
-    much (5 µs, and 1.8 µs without).
+    much (5 µs, and 1.8 µs without), and it is made where it is written: of many in a row each costs less.
     """
     if structlog.get_config()["processors"][-1] is not _as_json:  # whoever runs us has said where it goes
         log = structlog.get_logger()
@@ -71,9 +71,13 @@ def teller(settings: Settings) -> Callable[[str, str, Mapping[str, Any]], None]:
 
     def tell(level: str, event: str, fields: Mapping[str, Any]) -> None:
         if _LEVELS[level] >= least:
-            stdout.write(_as_json(None, level, _stamped(level, event, fields)) + b"\n")
+            stdout.write(partial(_line, level, event, fields, time.time()))
 
     return tell
+
+
+def _line(level: str, event: str, fields: Mapping[str, Any], now: float) -> bytes:
+    return _as_json(None, level, _stamped(level, event, fields, now)) + b"\n"
 
 
 def of_libraries(settings: Settings) -> dict[str, Any]:
@@ -106,12 +110,11 @@ def _formatter(*, as_json: bool) -> logging.Formatter:
 
 
 def _stamp(_logger: object, level: str, event: Event) -> Event:
-    return _stamped(level, event.pop("event"), event)
+    return _stamped(level, event.pop("event"), event, time.time())
 
 
-def _stamped(level: str, event: str, fields: Mapping[str, Any]) -> Event:
+def _stamped(level: str, event: str, fields: Mapping[str, Any], now: float) -> Event:
     """When, how bad and what; in front of everything else."""
-    now = time.time()
     moment = f"{_second(int(now))}.{int(now % 1 * 1000):03d}+00:00"
     return {"time": moment, "level": level, "event": event, **fields}
 

@@ -27,7 +27,7 @@ class Lines:
 
     def __init__(self, file: Callable[[], BinaryIO]) -> None:
         self._file = file
-        self._lines: deque[bytes] = deque()
+        self._lines: deque[bytes | Callable[[], bytes]] = deque()
         self._is_batching = False
         self._has_lines = threading.Event()
         self._writes = threading.Lock()
@@ -48,8 +48,8 @@ class Lines:
         self._is_batching = False
         self._write()
 
-    def write(self, line: bytes) -> None:
-        """Take one line, or some."""
+    def write(self, line: bytes | Callable[[], bytes]) -> None:
+        """Take one line, or some, or what makes it when it is written."""
         self._lines.append(line)
         if not self._is_batching or len(self._lines) > _MOST_LINES:
             self._write()
@@ -84,7 +84,8 @@ class Lines:
         """The lines, joined as far as one write may go."""
         batch = b""
         while self._lines:
-            line = self._lines.popleft()
+            taken = self._lines.popleft()
+            line = taken if isinstance(taken, bytes) else taken()
             if batch and len(batch) + len(line) > _LARGEST_WRITE:
                 yield batch
                 batch = b""
