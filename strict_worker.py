@@ -19,8 +19,8 @@ _SILENCE_SECONDS = 0.05
 # A connection keeps its thread while its next request follows so closely: so many connections at once (with more, their
 # threads would fight for Python's lock, and the slowest requests grow slower), and so many requests, then others' turn.
 _NEXT_REQUEST_SECONDS = 0.05
-_MOST_STAYING = 16
-_MOST_IN_A_ROW = 50
+_MOST_STAYING = 8
+_MOST_IN_A_ROW = 10
 
 
 class StrictWorker(Strictness, gthread.ThreadWorker):
